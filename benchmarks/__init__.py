@@ -1,0 +1,1 @@
+"""omq_gevent beside other implementations of ZeroMQ, each in two processes of its own."""

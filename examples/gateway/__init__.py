@@ -1,0 +1,1 @@
+"""A web gateway that hands its requests to worker processes; ``gateway_demo.py`` runs it."""

@@ -1,0 +1,1 @@
+"""The gevent engine: lifecycles, pumps and the barrier that takes them down together."""

@@ -1,0 +1,1 @@
+"""What happens in a socket, told to whoever wants to know."""

@@ -1,0 +1,1 @@
+"""One strategy per messaging pattern: where a message goes, and whose turn it is."""

@@ -1,0 +1,1 @@
+"""Endpoints to byte streams, or to ready connections."""
