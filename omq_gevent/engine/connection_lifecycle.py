@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 import gevent
+from gevent import GreenletExit
 from gevent.event import AsyncResult
 from zope.interface import implementer
 
@@ -244,8 +245,14 @@ class ConnectionLifecycle:
 
     def _fail(self, error: BaseException) -> None:
         """Report a loss that was seen, or decided on, outside the pumps; never switches."""
+        if self.state == "closed":
+            return
         self.record(error)
+        if not isinstance(error, (OSError, ProtocolError)):
+            self._engine.fatal(error)
         self._engine.hub.loop.run_callback(self.lost)
 
-    def _pump_ended(self, _pump: Any) -> None:
-        self.lost()
+    def _pump_ended(self, pump: Any) -> None:
+        # A send pump that has nothing left to wait for ends in peace.
+        if self.reason is not None or isinstance(pump.value, GreenletExit):
+            self.lost()

@@ -80,6 +80,9 @@ class Dial:
             except Exception as error:  # a transport's bug: tell the user, do not go silent
                 engine.fatal(error)
                 return
+            if not self._wanted:  # said between the answer and our turn
+                stream.close()
+                return
             engine.emit("connected", self.endpoint, stream=stream)
             lifecycle = ConnectionLifecycle(engine, self.endpoint, self._dialer.wrap, self)
             lifecycle.handshake(stream, accepted=False)

@@ -65,7 +65,7 @@ class GeventEngine:
         factory = registry.routing(self.socket_type)
         self.options.check_for(self.socket_type)
         self.hub = get_hub()
-        self.mechanism = self.options.mechanism or registry.mechanism("NULL")
+        self._choose_mechanism()
         self.mechanism.check()
         self.compatible = factory.compatible
         self.routing = factory(self.options, self._routing_event)
@@ -142,7 +142,12 @@ class GeventEngine:
     def option_changed(self, name: str) -> None:
         if self.routing is not None:
             self.options.check_for(self.socket_type)
+            if name == "mechanism":
+                self._choose_mechanism()
             self.routing.option_changed(name)
+
+    def _choose_mechanism(self) -> None:
+        self.mechanism = self.options.mechanism or registry.mechanism("NULL")
 
     def _usable(self) -> None:
         self.open()

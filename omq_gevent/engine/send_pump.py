@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, Callable
 
 from gevent import get_hub
-from gevent.hub import Waiter
 
 from omq_gevent.flow.outlet import Outlet
 
@@ -22,8 +21,10 @@ class SendPump:
 
     An idle pump writes at once, in the greenlet that sends, as far as the kernel takes it
     without waiting: a lone message costs no switch. Until the hub's next turn it then collects,
-    so a burst goes out as one batch, written by the pump's own greenlet. Only that greenlet ever
-    waits, so a sender that is killed cannot cut a frame.
+    so a burst goes out as one batch. When the kernel takes no more, a greenlet of the pump's own
+    waits for it and writes the rest; it lives as long as there is something to wait for. Only
+    that greenlet ever waits, so a sender that is killed cannot cut a frame, and an idle
+    connection costs no greenlet here.
     """
 
     def __init__(
@@ -32,19 +33,21 @@ class SendPump:
         outlet: Outlet,
         encode: Encode,
         wire_size: Callable[[Any], int],
+        spawn: Callable[..., Any],
         on_error: Callable[[BaseException], None],
     ) -> None:
         self._stream = stream
         self._outlet = outlet
         self._encode = encode
         self._wire_size = wire_size
+        self._spawn = spawn
         self._on_error = on_error
-        self._hub = get_hub()
+        self._loop = get_hub().loop
         self._pending: deque[Any] = deque()
         self._control: list[bytes] = []
         self._control_size = 0  # bytes of commands that go before the batch in flight
         self._written = 0  # bytes of commands and batch that the kernel has
-        self._parked: Any = None
+        self._stopped = False
         outlet.wake = self.wake
         outlet.rollback = self._not_wholly_written
 
@@ -59,35 +62,35 @@ class SendPump:
         return len(self._control)
 
     def wake(self) -> None:
-        """Write now what goes without waiting; the greenlet does the rest. Never switches."""
+        """Write a batch as far as it goes without waiting, and see to the rest; never switches."""
         self._outlet.idle = False
+        if self._stopped:
+            return
         try:
             self._load()
-            self._write_some()
+            if self._write_some():
+                self._loop.run_callback(self._turn)
+            else:
+                self._spawn("send", self._wait_and_write)
         except Exception as error:  # not this sender's fault: the connection's end reports it
             self._on_error(error)
-            return
-        self._hub.loop.run_callback(self._turn)
 
-    def run(self) -> None:
-        """The pump greenlet: write until nothing is left, then park until woken."""
-        while True:
-            while self._pending or self._load():
-                if not self._write_some():
-                    self._stream.wait_writable()
-            self._outlet.idle = True
-            parked = self._parked = Waiter(self._hub)
-            try:
-                parked.get()
-            finally:
-                self._parked = None
+    def stop(self) -> None:
+        """Write nothing more; the greenlet is killed by the caller."""
+        self._stopped = True
 
     def _turn(self) -> None:
-        if self._pending or self._control or self._outlet.queue:
-            if self._parked is not None:
-                self._parked.switch(None)
-        elif not self._outlet.closed:
-            self._outlet.idle = True
+        if self._control or self._outlet.queue:
+            self.wake()
+        else:
+            self._outlet.idle = not self._stopped
+
+    def _wait_and_write(self) -> None:
+        """The pump greenlet: write until nothing is left."""
+        while self._load():
+            while not self._write_some():
+                self._stream.wait_writable()
+        self._loop.run_callback(self._turn)
 
     def _load(self) -> bool:
         """Encode the next batch; False when there is nothing to send."""

@@ -68,14 +68,15 @@ class ZmtpConnection:
         outlet = self.outlet
         codec = self._codec
         if outlet.encoded:
-            pump = SendPump(self._stream, outlet, codec.join, len, on_error)
+            encode, wire_size = codec.join, len
         else:
-            pump = SendPump(self._stream, outlet, codec.encode_batch, codec.wire_size, on_error)
+            encode, wire_size = codec.encode_batch, codec.wire_size
+        pump = SendPump(self._stream, outlet, encode, wire_size, spawn, on_error)
         for wire in self._early:
             pump.send_control(wire)
         self._send_pump = pump
         self._spawn = spawn
-        spawn("send", pump.run)
+        pump.wake()
 
     def start_heartbeat(self, interval: float, ttl: float | None, timeout: float | None) -> None:
         self._spawn(
@@ -101,6 +102,8 @@ class ZmtpConnection:
             self._send_pump.send_control(wire)
 
     def close(self) -> None:
+        if self._send_pump is not None:
+            self._send_pump.stop()
         self._stream.close()
         self._codec.wipe()
 

@@ -62,7 +62,8 @@ class Distributor:
 
     def set_hwm(self, hwm: int | None) -> None:
         self.hwm = float("inf") if self.backlog.maxlen else hwm or float("inf")
-        self._mark = min(self.hwm, YIELD_BACKLOG)
+        # What is conflated never fills its queue, but its sender must yield all the same.
+        self._mark = 0 if self.backlog.maxlen else min(self.hwm, YIELD_BACKLOG)
         # What is dealt counts no more, else a few peers that do not read would block the rest.
         self._lane_messages = 1 if self.backlog.maxlen else min(self.hwm, LANE_MESSAGES)
         self.room.notify()
@@ -94,7 +95,7 @@ class Distributor:
                     if self.writable():
                         break
                     raise SendTimeout(self._why_full(deadline.seconds))
-        elif len(self.backlog) >= YIELD_BACKLOG:
+        elif len(self.backlog) >= min(self._mark, YIELD_BACKLOG):
             self._unyielded += 1
             if self._unyielded >= YIELD_EVERY:
                 self._unyielded = 0

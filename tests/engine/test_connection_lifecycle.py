@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -156,11 +157,21 @@ def test_losing_and_closing_a_link_at_once_has_its_effects_once(dealer: omq.DEAL
         assert link.done.get_nowait() is first
 
 
+def _flood(socket: omq.Socket) -> None:
+    """Send until the kernel takes no more, so that the send pump has to wait."""
+    with suppress(omq.SocketClosed):
+        while True:
+            socket.send(bytes(100_000))
+
+
 def test_the_first_pump_to_end_takes_down_its_siblings(dealer: omq.DEALER) -> None:
     with omq.ROUTER.connect(dealer.bind("tcp://127.0.0.1:0"), reconnect_interval=None) as peer:
         peer.wait_connected(timeout=5)
         dealer.wait_connected(timeout=5)
         link = gone[0]
+        gevent.spawn(_flood, dealer)
+        while len(link.barrier) < 2:
+            gevent.sleep(0)
         pumps = list(link.barrier)
         assert len(pumps) >= 2
         pumps[0].kill()

@@ -276,3 +276,19 @@ def test_killed_receivers_take_no_message_with_them(endpoint: str) -> None:
             gevent.killall(receivers)
         got.extend(message[0] for message in receive_all(pull))
         assert sorted(got, key=int) == [b"%d" % number for number in range(50)]
+
+
+def test_a_loop_of_conflated_sends_lets_other_greenlets_live() -> None:
+    ticks = []
+
+    def tick() -> None:
+        while True:
+            ticks.append(1)
+            gevent.sleep(0)
+
+    with omq.PUSH.bind("tcp://127.0.0.1:0", conflate=True, linger=0) as push:
+        ticker = gevent.spawn(tick)
+        for _ in range(2000):
+            push.send(b"x")
+        ticker.kill()
+    assert len(ticks) >= 5
