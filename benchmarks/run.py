@@ -27,7 +27,7 @@ class Run:
     def __init__(self, points: Sequence[Point], engines: Sequence[str], seconds: float) -> None:
         self.results = Results(points, engines)
         self._seconds = seconds
-        self._deadline = 10 + 10 * seconds
+        self._deadline = 5 + 10 * seconds
         self._pairs: dict[str, Pair] = {}
         self._steps_done = 0
         self._steps = 0
@@ -130,9 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Run(points, options.engines, options.seconds) as run:
         run.measure(options.rounds)
         results = run.results
-    print("\n".join([*table.lines(results), "", *table.target_lines(results)]))
     if options.json is not None:
         options.json.write_text(json.dumps(results.as_json(), indent=1) + "\n", encoding="utf-8")
+    print("\n".join([*table.lines(results), "", *table.target_lines(results)]))
     met = all(target.met(measured) for target, measured in results.targets())
     return 1 if options.check and not met else 0
 
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how often to measure everything (5)")
-    parser.add_argument("--seconds", type=float, help="how long one measurement takes (0.3)")
+    parser.add_argument("--seconds", type=float, help="how long one measurement takes (0.25)")
     parser.add_argument(
         "--sizes", type=_numbers, help=f"PUSH/PULL, bytes ({','.join(map(str, SIZES))})"
     )
@@ -159,7 +159,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.rounds is None:
         options.rounds = 3 if options.quick else 5
     if options.seconds is None:
-        options.seconds = 0.15 if options.quick else 0.3
+        options.seconds = 0.15 if options.quick else 0.25
     if options.sizes is None:
         options.sizes = [128] if options.quick else list(SIZES)
     if options.rounds < 1 or options.seconds <= 0 or min(options.sizes) < 1:

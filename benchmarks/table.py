@@ -49,7 +49,9 @@ def _own(results: Results, point: Point, metric: Metric) -> str:
     if not values:
         return "-"
     figure = statistics.median(values)
-    return (_rate(figure) if metric.unit == "/s" else f"{figure:.4g}") + metric.unit
+    if metric.unit == "/s":
+        return _rate(figure) + metric.unit
+    return (f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}") + metric.unit
 
 
 def _beside(results: Results, point: Point, metric: Metric, engine: str) -> str:

@@ -112,7 +112,9 @@ class SendPump:
         """Offer the kernel what is pending; False when it would have to be waited for."""
         pending = self._pending
         while pending:
-            sent = self._stream.write_now(list(islice(pending, _GATHER)))
+            lone = len(pending) == 1
+            buffers = [pending[0]] if lone else list(islice(pending, _GATHER))
+            sent = self._stream.write_now(buffers)
             if not sent:
                 return False
             self._written += sent

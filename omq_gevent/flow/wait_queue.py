@@ -43,19 +43,22 @@ class WaitQueue:
         hub = self._own_hub()
         waiter: Any = Waiter(hub)
         self.waiting.append(waiter)
+        woken = False
         try:
             if seconds is None:
-                waiter.get()
-                return True
-            timer = hub.loop.timer(seconds)
-            try:
-                timer.start(waiter.switch, _TIMED_OUT, update=True)
-                return waiter.get() is not _TIMED_OUT
-            finally:
-                timer.stop()
-                timer.close()
+                woken = waiter.get() is not _TIMED_OUT
+            else:
+                timer = hub.loop.timer(seconds)
+                try:
+                    timer.start(waiter.switch, _TIMED_OUT, update=True)
+                    woken = waiter.get() is not _TIMED_OUT
+                finally:
+                    timer.stop()
+                    timer.close()
+            return woken
         finally:
-            self._discard(waiter)
+            if not woken:  # who was woken is out of the queue already
+                self._discard(waiter)
 
     def call_when_ready(self, function: Callable[[], None]) -> Callback:
         """Have *function* called once, in the hub, when the condition next becomes true."""

@@ -79,6 +79,8 @@ def encode_batch(messages: Iterable[Sequence[bytes]]) -> list[bytes]:
 
 def encode_message(frames: Sequence[bytes]) -> bytes:
     """Return one message as bytes on the wire."""
+    if len(frames) == 1 and len(frames[0]) < 256:
+        return SHORT[len(frames[0])] + frames[0]
     return b"".join(encode_batch((frames,)))
 
 
