@@ -18,7 +18,7 @@ PACKAGING := pyproject.toml setup.py omq_gevent/_version.py
 .DELETE_ON_ERROR:
 # All targets share one environment, and two pips at work in it would spoil it: `make -j` runs one by one.
 .NOTPARALLEL:
-.PHONY: help demo test test-interop test-all coverage lint format bench clean distclean
+.PHONY: help demo test test-interop test-all coverage lint format docs bench clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,7 @@ test: $(VENV)/.installed-test ## run every test
 	$(BIN)/pytest $(ARGS)
 
 test-interop: $(VENV)/.installed-test ## run the tests against other implementations of ZeroMQ
+	$(PY) tools/install_interop_peers.py
 	$(BIN)/pytest -m interop $(ARGS)
 
 test-all: $(VENV)/.created ## run every test on each Python, with the oldest and the newest gevent
@@ -47,6 +48,9 @@ lint: $(VENV)/.installed-lint ## check style and types
 format: $(VENV)/.installed-lint ## put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.installed ## write docs/options.md from the declarations of the options
+	$(PY) tools/document_options.py
 
 bench: $(VENV)/.installed-bench ## measure speed beside other implementations
 	$(PY) -m benchmarks.run $(ARGS)

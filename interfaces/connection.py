@@ -26,6 +26,7 @@ class IConnection(Interface):
     address: str = Attribute("Where the peer is, as text")
     direct: bool = Attribute("True: no pumps, start() takes no arguments (inproc)")
     dialed: bool = Attribute("True: we connected; False: the peer came to us")
+    dismissed: bool = Attribute("True once we end the link on purpose, rather than lose it")
     plaintext: bool = Attribute("True: may be given messages already encoded as ZMTP frames")
     outlet: Any = Attribute("The Outlet that holds what is to be written")
     deliver: Any = Attribute("Called with a list of received messages")

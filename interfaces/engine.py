@@ -33,9 +33,14 @@ class IEngine(Interface):
     dials: Any = Attribute("Collection of the endpoints connected, as text")
     last_endpoint: str = Attribute("What the latest bind or connect resolved to; empty before")
 
+    def is_here() -> bool:
+        """Whether the calling thread is the engine's own; true before it is open. Called for
+        every message: as fast as can be."""
+
     def open() -> None:
         """Take hold of this thread's hub; idempotent, and nothing after close. Raises OptionError
-        for options that the socket type cannot have, SocketClosed when it was closed unopened."""
+        for options that the socket type cannot have, SocketClosed when it was closed unopened,
+        ForeignThread when another thread opens it just now."""
 
     def attach_to(parent: Any) -> None:
         """Stop when the gevent Group *parent* is killed."""
@@ -85,6 +90,11 @@ class IEngine(Interface):
 
     def stop() -> None:
         """End now. Never switches; callable from the hub."""
+
+    def abandon() -> None:
+        """This process is the child of a fork: release the copies of descriptors, without a word
+        to peers and monitors, and end the greenlets. Whoever waits, and every later call, gets
+        SocketForked. Runs inside of ``os.fork``: waits for no lock, never switches."""
 
     def add_monitor(monitor: Any, verbose: bool = False) -> None:
         """Tell *monitor*, an IMonitor, every event from now on; with *verbose* also each message

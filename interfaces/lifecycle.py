@@ -54,3 +54,7 @@ class IConnectionLifecycle(Interface):
 
     def close() -> None:
         """End the link without reconnecting. Idempotent, never switches."""
+
+    def abandon() -> None:
+        """This process is the child of a fork: release the descriptor, without a word to the
+        peer, the pattern or monitors."""

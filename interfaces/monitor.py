@@ -52,6 +52,10 @@ class IClosableMonitor(IMonitor):
     def close() -> None:
         """Leave all sockets. Never switches; idempotent."""
 
+    def abandon() -> None:
+        """This process is the child of a fork: no socket of its parent tells anything here, not
+        even ``monitor_stopped``. Runs inside of ``os.fork``: waits for no lock, never switches."""
+
 
 class IMonitorFactory(Interface):
     """Makes monitors; registered by name, so that ``sock.monitor(name)`` finds it."""

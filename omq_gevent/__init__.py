@@ -14,6 +14,7 @@ from omq_gevent.poller import POLLERR, POLLIN, POLLOUT, Poller, select
 from omq_gevent.proxy import proxy
 from omq_gevent.socket import Peer, Socket, Stats
 from omq_gevent.sockets import DEALER, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, SUB, XPUB, XSUB
+from omq_gevent.threadsafe import ThreadsafeSocket
 
 _logging.getLogger("omq_gevent").addHandler(_logging.NullHandler())
 
@@ -41,6 +42,7 @@ __all__ = [
     "QueueMonitor",
     "Socket",
     "Stats",
+    "ThreadsafeSocket",
     "proxy",
     "select",
     *_errors,

@@ -14,6 +14,7 @@
     │   └── NotRegistered             (LookupError) no plug-in or transport of that name
     ├── EndpointError                 (OSError, ValueError) an endpoint that cannot be used
     ├── SocketClosed                  (OSError) used after close
+    │   └── SocketForked              used in the child of a fork
     ├── SocketDead                    (RuntimeError) a pump crashed; ``__cause__`` says why
     ├── SendTimeout                   (TimeoutError)
     ├── ReceiveTimeout                (TimeoutError)
@@ -75,6 +76,7 @@ __all__ = [
     "SendTimeout",
     "SocketClosed",
     "SocketDead",
+    "SocketForked",
     "StateError",
     "Unroutable",
     "UsageError",
@@ -152,6 +154,10 @@ class SocketClosed(_CarriesErrno):
     """The socket is closed; ``errno`` is ENOTSOCK."""
 
     _usual_errno = _errno.ENOTSOCK
+
+
+class SocketForked(SocketClosed):
+    """The socket belongs to the process that this one was forked from; make a new one here."""
 
 
 class SocketDead(Error, RuntimeError):

@@ -138,7 +138,7 @@ class Options:
         optional(choice("block", "drop_newest", "drop_oldest"), "what the socket type does"),
         "What happens to a message that finds the queue full: the sender waits, the message is"
         " dropped, or the oldest one in the queue is dropped for it.",
-        types=_SOCKET_TYPES - {"REQ", "REP"},
+        types=_SOCKET_TYPES - {"REQ", "REP", "PULL"},
     )
     conflate = Option(
         False,
@@ -150,6 +150,7 @@ class Options:
         False,
         flag(),
         "Queue messages only for peers whose connection is complete.",
+        types=frozenset({"PUSH", "DEALER", "PAIR", "REQ", "CLIENT", "SCATTER", "CHANNEL"}),
     )
     linger = Option(
         None,
@@ -223,7 +224,7 @@ class Options:
     )
     heartbeat_ttl = Option(
         None,
-        optional(seconds(maximum=6553.5), "the same as heartbeat_interval"),
+        optional(seconds(maximum=6553.5), "three times heartbeat_interval"),
         "How long the peer may hear nothing from us before it closes the connection. It is told"
         " so in each PING, in tenths of a second. 0 leaves the decision to the peer. Of no effect"
         " without heartbeat_interval.",

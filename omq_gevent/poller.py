@@ -146,7 +146,7 @@ class _Watched:
         ready = []
         for source, events in self._events.items():
             if isinstance(source, Socket):
-                mask = ready_events(source._engine, events)
+                mask = ready_events(source._own_engine, events)
             else:
                 mask = found.get(self._numbers[source], 0) & (events | POLLERR)
             if mask:
@@ -162,7 +162,7 @@ class _Watched:
     def watch(self, wake: Wake, cancels: list[Cancel]) -> None:
         for source, events in self._events.items():
             if isinstance(source, Socket):
-                watch_events(source._engine, events, wake, cancels)
+                watch_events(source._own_engine, events, wake, cancels)
         loop = get_hub().loop
         for number, wanted in self._wanted.items():
             # libev knows reading and writing by the same numbers; it tells errors with both.

@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import gevent
+from gevent import GreenletExit
 from gevent.event import AsyncResult
 from gevent.pool import Group
 
@@ -84,6 +85,9 @@ class _Proxy:
             raise WrongDirection(f"{capture!r} cannot capture: it cannot send")
         if control is not None and not control.can_receive:
             raise WrongDirection(f"{control!r} cannot control: it cannot receive")
+        for sock in (frontend, backend, capture, control):
+            if sock is not None:
+                _ = sock._own_engine  # or the thread that it belongs to is another one
         self._traffic = (front, back)
         self._capture = capture
         self._control = control
@@ -117,7 +121,9 @@ class _Proxy:
             function(*args)
         except SocketClosed:
             pass
-        except Exception as error:
+        except GreenletExit:
+            raise  # a pause, or the end already
+        except BaseException as error:
             self._end.set_exception(error)
             return
         if not self._end.ready():
@@ -144,6 +150,14 @@ class _Proxy:
             gevent.sleep(0)
 
     def _copy(self, capture: Socket, message: list[bytes]) -> None:
+        try:
+            self._send_copy(capture, message)
+        except BaseException:
+            # Hit where *capture* lets others run. The message was passed on, so must be its copy.
+            self._send_copy(capture, message)
+            raise
+
+    def _send_copy(self, capture: Socket, message: list[bytes]) -> None:
         try:
             capture._engine.send(message, 0)
         except SendTimeout:

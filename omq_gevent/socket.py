@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     ClassVar,
@@ -19,7 +20,7 @@ from gevent import get_hub
 
 from omq_gevent import registry
 from omq_gevent.context import DEFAULT_CONTEXT, Context
-from omq_gevent.errors import SocketClosed, WaitTimeout, WrongDirection
+from omq_gevent.errors import ForeignThread, SocketClosed, WaitTimeout, WrongDirection
 from omq_gevent.flow.deadline import DEFAULT, Timeout
 from omq_gevent.flow.readiness import (
     POLLIN,
@@ -30,7 +31,8 @@ from omq_gevent.flow.readiness import (
 )
 from omq_gevent.message import Sendable, to_frames
 from omq_gevent.monitors.choose import choose
-from omq_gevent.options import Options
+from omq_gevent.options import Option, Options
+from omq_gevent.threadsafe import ThreadsafeSocket
 from omq_gevent.zmtp.peer_facts import PeerFacts
 
 S = TypeVar("S", bound="Socket")
@@ -59,6 +61,23 @@ class Stats(NamedTuple):
     send_queued: int
     receive_queued: int
     dropped: int
+
+
+class _Messages:
+    """What iterates over a socket. Not a generator: that would be over after any exception, such
+    as a time limit around ``next``, and say so as if the socket was closed."""
+
+    def __init__(self, sock: Socket) -> None:
+        self._socket = sock
+
+    def __iter__(self) -> _Messages:
+        return self
+
+    def __next__(self) -> list[bytes]:
+        try:
+            return self._socket.receive()
+        except SocketClosed:
+            raise StopIteration from None
 
 
 class _Attach:
@@ -98,7 +117,7 @@ def _bind(self: Socket, endpoint: str) -> str:
     :raises EndpointError: when *endpoint* cannot be understood.
     :raises OSError: with the system's errno, such as EADDRINUSE.
     """
-    resolved: str = self._engine.bind(endpoint)
+    resolved: str = self._own_engine.bind(endpoint)
     return resolved
 
 
@@ -107,7 +126,7 @@ def _connect(self: Socket, endpoint: str) -> str:
 
     Returns at once; `Socket.wait_connected` waits for the peer.
     """
-    resolved: str = self._engine.connect(endpoint)
+    resolved: str = self._own_engine.connect(endpoint)
     return resolved
 
 
@@ -136,13 +155,11 @@ class Socket:
         if not self.socket_type:
             raise TypeError("make one of the socket types, such as omq_gevent.REQ")
         context = context or DEFAULT_CONTEXT
-        # Straight into __dict__: every other name is an option, see __setattr__.
-        own = self.__dict__
-        own["_options"] = context.options_for(self.socket_type).copy(**options)
+        self._options = context.options_for(self.socket_type).copy(**options)
         self._options.check_for(self.socket_type)
         name = engine or os.environ.get("OMQ_GEVENT_ENGINE", "gevent")
-        own["_engine"] = registry.engine(name)(self.socket_type, self._options, context)
-        own["context"] = context
+        self._engine = registry.engine(name)(self.socket_type, self._options, context)
+        self.context = context
         if parent is not None:
             self._engine.attach_to(parent)
 
@@ -154,7 +171,7 @@ class Socket:
 
         :raises EndpointError: ENOENT when it is not bound.
         """
-        self._engine.unbind(endpoint)
+        self._own_engine.unbind(endpoint)
 
     def disconnect(self, endpoint: str) -> None:
         """Undo ``connect``; what that peer has not received goes to others, where the pattern
@@ -162,7 +179,7 @@ class Socket:
 
         :raises EndpointError: ENOENT when it is not connected.
         """
-        self._engine.disconnect(endpoint)
+        self._own_engine.disconnect(endpoint)
 
     @property
     def last_endpoint(self) -> str:
@@ -183,7 +200,12 @@ class Socket:
         :raises SendTimeout: when there was no room in time.
         :raises SocketClosed: when the socket was closed, even meanwhile.
         """
-        self._engine.send([data] if type(data) is bytes else to_frames(data), timeout)
+        # ``send`` is looked up first: else another thread could open the engine in between.
+        engine = self._engine
+        send = engine.send
+        if not engine.is_here():
+            raise self._foreign()
+        send([data] if type(data) is bytes else to_frames(data), timeout)
 
     def receive(self, timeout: Timeout = DEFAULT) -> list[bytes]:
         """The next message as a list of frames; waits *timeout* seconds at most (default:
@@ -192,22 +214,18 @@ class Socket:
         :raises ReceiveTimeout: when none came in time.
         :raises SocketClosed: when the socket was closed, even meanwhile.
         """
-        message: list[bytes] = self._engine.receive(timeout)
+        engine = self._engine
+        receive = engine.receive
+        if not engine.is_here():
+            raise self._foreign()
+        message: list[bytes] = receive(timeout)
         return message
 
     def __iter__(self) -> Iterator[list[bytes]]:
         """Messages until the socket is closed."""
         if not self.can_receive:
             raise WrongDirection(f"{self.socket_type} sockets cannot receive")
-        return self._messages()
-
-    def _messages(self) -> Iterator[list[bytes]]:
-        while True:
-            try:
-                message = self.receive()
-            except SocketClosed:
-                return
-            yield message
+        return _Messages(self)
 
     def poll(self, timeout: float | None = None, events: int = POLLIN) -> int:
         """Wait until one of *events* (POLLIN, POLLOUT) holds and return those that do; 0 when
@@ -216,7 +234,7 @@ class Socket:
         A direction that this socket type does not have never becomes ready; a closed socket is
         ready for everything, and the call that follows raises `SocketClosed`.
         """
-        engine = self._engine
+        engine = self._own_engine
         checked_events(events)
         return wait_any(
             lambda: ready_events(engine, events),
@@ -231,7 +249,7 @@ class Socket:
         """Who is connected now."""
         return [
             Peer(connection.endpoint, connection.address, connection.peer)
-            for connection in self._engine.connections
+            for connection in list(self._engine.connections)
         ]
 
     @property
@@ -264,7 +282,7 @@ class Socket:
         )
 
     def _wait(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
-        self._engine.open()
+        self._own_engine.open()
         lifecycle = self._engine.lifecycle
         if not lifecycle.wait_until(lambda: condition() or not lifecycle.alive, timeout):
             raise WaitTimeout(f"{self!r}: there were not {what} within {timeout} s")
@@ -279,7 +297,7 @@ class Socket:
 
     @reconnect_enabled.setter
     def reconnect_enabled(self, enabled: bool) -> None:
-        self._engine.lifecycle.reconnect_enabled = enabled
+        self._own_engine.lifecycle.reconnect_enabled = enabled
 
     # -- monitors --------------------------------------------------------------------------
 
@@ -294,12 +312,12 @@ class Socket:
         :raises NotRegistered: when nothing is registered by that name.
         """
         chosen = choose(monitor)
-        self._engine.add_monitor(chosen, verbose)
+        self._own_engine.add_monitor(chosen, verbose)
         return chosen
 
     def unmonitor(self, monitor: Any) -> None:
         """Take *monitor* out, as ``monitor()`` returned it; its last event comes at once."""
-        self._engine.remove_monitor(monitor)
+        self._own_engine.remove_monitor(monitor)
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -309,11 +327,11 @@ class Socket:
         seconds = self._options.linger if linger is DEFAULT else linger
         if seconds is not None and seconds < 0:
             raise ValueError(f"linger must be None or seconds >= 0, not {seconds!r}")
-        self._engine.close(seconds)
+        self._own_engine.close(seconds)
 
     def stop(self) -> None:
         """End now; what is queued is dropped."""
-        self._engine.close(0)
+        self._own_engine.close(0)
 
     @property
     def closed(self) -> bool:
@@ -337,23 +355,47 @@ class Socket:
         elif hub.loop is not None:  # else that thread has ended, and its hub with it
             hub.loop.run_callback_threadsafe(engine.stop)
 
+    # -- threads ---------------------------------------------------------------------------
+
+    def threadsafe(self) -> ThreadsafeSocket:
+        """What any operating system thread may use this socket through, as long as this thread's
+        hub gets to run. To be called in the thread that the socket belongs to.
+
+        :raises ForeignThread: elsewhere.
+        """
+        return ThreadsafeSocket(self)
+
+    @property
+    def _own_engine(self) -> Any:
+        """The engine, for what only its own thread may do.
+
+        :raises ForeignThread: elsewhere.
+        """
+        engine = self._engine
+        if not engine.is_here():
+            raise self._foreign()
+        return engine
+
+    def _foreign(self) -> ForeignThread:
+        return ForeignThread(
+            f"this {self.socket_type} socket belongs to the thread that first used it; other "
+            "threads use it through what its threadsafe() returns there"
+        )
+
     # -- options ---------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        # Only called for what is neither a method nor in __dict__.
-        if name in Options.declared():
-            return getattr(self._options, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute or option {name!r}")
+    if TYPE_CHECKING:  # the attributes are put in below
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in Options.declared():
-            object.__setattr__(self, name, value)
-            return
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def _set_option(self, name: str, value: Any) -> None:
+        engine = self._own_engine
         before = getattr(self._options, name)
         setattr(self._options, name, value)
         try:
             self._options.check_for(self.socket_type)
-            self._engine.option_changed(Options.declared()[name].name)
+            engine.option_changed(name)
         except BaseException:
             setattr(self._options, name, before)
             raise
@@ -367,3 +409,23 @@ class Socket:
 
     def __reduce__(self) -> Any:
         raise TypeError("a socket cannot be copied or pickled; make another one")
+
+
+class _SocketOption:
+    """An option as an attribute of sockets."""
+
+    def __init__(self, option: Option[Any]) -> None:
+        self._name = option.name
+        self.__doc__ = option.doc
+
+    def __get__(self, sock: Socket | None, owner: type[Socket]) -> Any:
+        return self if sock is None else getattr(sock._options, self._name)
+
+    def __set__(self, sock: Socket, value: Any) -> None:
+        sock._set_option(self._name, value)
+
+
+# Not __getattr__ and __setattr__: with either, Python looks up every attribute more slowly, send
+# and receive among them.
+for _name, _option in Options.declared().items():
+    setattr(Socket, _name, _SocketOption(_option))

@@ -64,7 +64,7 @@ class _Publishing(Socket):
 
         :raises WaitTimeout: when *timeout* seconds were over first.
         """
-        engine = self._engine
+        engine = self._own_engine
         what = "subscribed peers" if topic is None else f"peers subscribed to {topic!r}"
         self._wait(lambda: engine.routing.subscribed_peers(topic) >= n, timeout, f"{n} {what}")
 
@@ -84,13 +84,15 @@ class _Subscribing(Socket):
 
         :raises MessageError: for anything that is not bytes-like.
         """
-        self._engine.open()
-        self._engine.routing.subscribe(to_prefix(prefix))
+        engine = self._own_engine
+        engine.open()
+        engine.routing.subscribe(to_prefix(prefix))
 
     def unsubscribe(self, prefix: Frame = b"") -> None:
         """Undo one ``subscribe``. For a *prefix* that is not subscribed to, nothing happens."""
-        self._engine.open()
-        self._engine.routing.unsubscribe(to_prefix(prefix))
+        engine = self._own_engine
+        engine.open()
+        engine.routing.unsubscribe(to_prefix(prefix))
 
 
 class PUB(_Publishing):
@@ -119,13 +121,15 @@ class XPUB(_Publishing):
 
         :raises StateError: when there is none, or without that option.
         """
-        self._engine.open()
-        self._engine.routing.subscribe(to_prefix(prefix))
+        engine = self._own_engine
+        engine.open()
+        engine.routing.subscribe(to_prefix(prefix))
 
     def unsubscribe(self, prefix: Frame = b"") -> None:
         """Undo ``subscribe``, for the peer of the notification received last."""
-        self._engine.open()
-        self._engine.routing.unsubscribe(to_prefix(prefix))
+        engine = self._own_engine
+        engine.open()
+        engine.routing.unsubscribe(to_prefix(prefix))
 
 
 class XSUB(_Subscribing):

@@ -43,7 +43,9 @@ def folder_for_sockets(monkeypatch):
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONWARNINGS": "default"}
+    # From 3.12 on Python warns when gevent forks, to start a worker, in a process with threads.
+    warnings = "default,ignore:This process:DeprecationWarning"
+    environment = {**os.environ, "PYTHONWARNINGS": warnings}
     return subprocess.Popen(
         [sys.executable, DEMO, *arguments],
         stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ CLASSES = [getattr(errors, name) for name in errors.__all__]
 WITH_ERRNO = [
     (errors.EndpointError, errno.EINVAL, (OSError, ValueError)),
     (errors.SocketClosed, errno.ENOTSOCK, (OSError,)),
+    (errors.SocketForked, errno.ENOTSOCK, (errors.SocketClosed,)),
     (errors.SendTimeout, errno.ETIMEDOUT, (TimeoutError,)),
     (errors.ReceiveTimeout, errno.ETIMEDOUT, (TimeoutError,)),
     (errors.WaitTimeout, errno.ETIMEDOUT, (TimeoutError,)),

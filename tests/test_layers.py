@@ -18,7 +18,7 @@ LAYERS = (
     {"routing", "transports"},
     {"monitors", "registry"},
     {"engine"},
-    {"context", "socket"},
+    {"context", "socket", "threadsafe"},
     {"poller", "proxy", "sockets"},
     {"__init__", "__main__", "auth", "cli", "monkey", "testing", "zmq"},
 )

@@ -405,7 +405,8 @@ TYPES = {
 XPUB = {"xpub_verbose", "xpub_verboser", "xpub_manual", "xpub_manual_last_value"}
 ONLY_FOR = {
     "conflate": (True, {"PUSH", "PULL", "PUB", "SUB", "DEALER"}),
-    "on_mute": ("drop_oldest", TYPES - {"REQ", "REP"}),
+    "on_mute": ("drop_oldest", TYPES - {"REQ", "REP", "PULL"}),
+    "immediate": (True, {"PUSH", "DEALER", "PAIR", "REQ", "CLIENT", "SCATTER", "CHANNEL"}),
     "req_relaxed": (True, {"REQ"}),
     "req_correlate": (True, {"REQ"}),
     "router_mandatory": (True, {"ROUTER"}),

@@ -15,8 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".venvs"
 
-# For each Python the first gevent that supports it, of those that pyproject.toml allows.
-OLDEST_GEVENT = {"3.9": "22.10.1", "3.11": "22.10.1", "3.13": "24.10.1"}
+# For each Python the first gevent that supports it, of those that pyproject.toml allows. Before
+# 23.7 gevent needs pkg_resources, which newer setuptools lacks or warns of.
+OLDEST_GEVENT = {
+    "3.9": ["gevent==22.10.1", "setuptools<80.9"],
+    "3.11": ["gevent==22.10.1", "setuptools<80.9"],
+    "3.13": ["gevent==24.10.1"],
+}
 
 
 def find_python(version: str) -> str | None:
@@ -33,15 +38,18 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def run_tests(python: str, environment: Path, gevent: str, arguments: list[str]) -> bool:
-    """Install the package with *gevent* into *environment*, run the tests, tell if all is well."""
+def run_tests(
+    python: str, environment: Path, requirements: list[str], arguments: list[str]
+) -> bool:
+    """Install the package and *requirements* into *environment*, run the tests, tell if all is
+    well."""
     bin_python = environment / "bin/python"
     quiet = ["--quiet", "--disable-pip-version-check"]
     install = [str(bin_python), "-m", "pip", "install", *quiet]
     commands = [
         [python, "-m", "venv", str(environment)],
         [*install, "--upgrade", "pip"],
-        [*install, "--upgrade", "--prefer-binary", "--editable", f"{ROOT}[test]", gevent],
+        [*install, "--upgrade", "--prefer-binary", "--editable", f"{ROOT}[test]", *requirements],
         [str(environment / "bin/pytest"), *arguments],
     ]
     return all(subprocess.run(command, cwd=ROOT).returncode == 0 for command in commands)
@@ -54,12 +62,14 @@ def main() -> int:
         if python is None:
             lines.append(f"Python {version}: no interpreter found, not tested")
             continue
-        for label, gevent in (("oldest", f"gevent=={oldest}"), ("newest", "gevent")):
+        for label, requirements in (("oldest", oldest), ("newest", ["gevent"])):
             print(f"== Python {version}, {label} gevent", flush=True)
             start = time.monotonic()
-            passed = run_tests(python, ENVIRONMENTS / f"{version}-{label}", gevent, sys.argv[1:])
+            environment = ENVIRONMENTS / f"{version}-{label}"
+            passed = run_tests(python, environment, requirements, sys.argv[1:])
             verdict = "passed" if passed else "FAILED"
-            lines.append(f"Python {version}, {gevent}: {verdict}, {time.monotonic() - start:.0f} s")
+            seconds = time.monotonic() - start
+            lines.append(f"Python {version}, {requirements[0]}: {verdict}, {seconds:.0f} s")
             ran += 1
             good = good and passed
     print("\n".join(["", *lines]))

@@ -39,6 +39,12 @@ class Barrier(Group):
         if len(self):
             self.kill(block=False)
 
+    def stop_others(self) -> None:
+        """As ``stop``, but for the member that calls this, if it is one: it goes on."""
+        current: Any = gevent.getcurrent()
+        self.discard(current)
+        self.stop()
+
     def stop_and_wait(self) -> None:
         """Kill every member and return when all are gone."""
         if gevent.getcurrent() in self.greenlets:

@@ -43,7 +43,7 @@ class ConnectionLifecycle:
 
     ``lost`` and ``close`` do their work once, whoever calls them first; both never switch, so
     they may be called from the hub. The pumps of the link live on ``barrier``; when one of them
-    ends, for whatever reason, a link on that greenlet (not a ``finally`` inside it) reports the
+    dies, for whatever reason, a link on that greenlet (not a ``finally`` inside it) reports the
     loss, which takes down the others.
     """
 
@@ -100,7 +100,8 @@ class ConnectionLifecycle:
         ):
             connection = self._shake_hands(accepted)
         self._ready(connection)
-        connection.read()
+        if self.state == "ready":
+            self.connection.read()
 
     def _shake_hands(self, accepted: bool) -> ZmtpConnection:
         engine = self._engine
@@ -118,7 +119,7 @@ class ConnectionLifecycle:
             while not handshake.done:
                 data = stream.read(HANDSHAKE_READ)
                 if not data:
-                    raise ConnectionLost("the peer closed the connection during the handshake")
+                    raise ConnectionLost(handshake.why_closed())
                 self._write(handshake.receive(data))
         except ProtocolError:
             if handshake.farewell:
@@ -153,6 +154,8 @@ class ConnectionLifecycle:
         self.connection.expel = self._fail
         engine.register(self)
         engine.emit("handshake_succeeded", self.endpoint, connection=self.connection)
+        if self.state == "closed":  # by a monitor that was just told
+            return
         engine.routing.connection_added(self.connection)
         engine.lifecycle.peer_joined(self.connection)
         self._transition("ready")
@@ -177,6 +180,10 @@ class ConnectionLifecycle:
     def record(self, reason: BaseException) -> None:
         """Keep *reason* as the cause of the coming loss; the first one wins."""
         if self.reason is None:
+            if isinstance(reason, (OSError, ProtocolError)):
+                # Monitors may keep it for long, and the frames of its traceback would keep alive
+                # all that the peer had sent.
+                reason = reason.with_traceback(None)
             self.reason = reason
 
     def lost(self, reason: BaseException | None = None) -> None:
@@ -189,6 +196,18 @@ class ConnectionLifecycle:
         """End the link for good."""
         self._tear_down(reconnect=False)
 
+    def abandon(self) -> None:
+        """This process is a fork, and the link is its parent's: release the descriptor, and tell
+        nobody."""
+        if self.state == "closed":
+            return
+        self._transition("closed")
+        if self.connection is None:
+            if self._stream is not None:
+                self._stream.close()
+        elif not self.connection.direct:
+            self.connection.close()
+
     def _tear_down(self, reconnect: bool) -> None:
         if self.state == "closed":
             return
@@ -197,6 +216,7 @@ class ConnectionLifecycle:
         self._transition("closed")
         engine.unregister(self)
         if self.connection is not None:
+            self.connection.dismissed = not reconnect
             try:
                 engine.routing.connection_removed(self.connection)
             except Exception as error:  # the rest of the sequence must still happen
@@ -254,5 +274,5 @@ class ConnectionLifecycle:
 
     def _pump_ended(self, pump: Any) -> None:
         # A send pump that has nothing left to wait for ends in peace.
-        if self.reason is not None or isinstance(pump.value, GreenletExit):
+        if self.reason is not None or pump.exception or isinstance(pump.value, GreenletExit):
             self.lost()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+from gevent import GreenletExit
 
 from omq_gevent.engine.backoff import Backoff
 from omq_gevent.engine.connection_lifecycle import ConnectionLifecycle
@@ -30,8 +31,8 @@ class Dial:
         self._spawn(0.0)
 
     def succeeded(self) -> None:
-        """The handshake is over: a later loss starts the back-off anew."""
-        self._backoff.reset()
+        """The link is ready: if it lasts, its loss starts the back-off anew."""
+        self._backoff.link_ready()
 
     def again(self, reason: BaseException | None) -> None:
         """Dial anew after a loss, if the endpoint is still wanted; never switches."""
@@ -65,25 +66,37 @@ class Dial:
         self._greenlet = engine.lifecycle.barrier.spawn_named(
             f"{engine.socket_type} dial {self.endpoint}", self._run, delay
         )
+        self._greenlet.rawlink(self._ended)
+
+    def _ended(self, greenlet: Any) -> None:
+        """Whoever has killed that greenlet has not taken back the connect: dial again."""
+        killed = isinstance(greenlet.value, GreenletExit)
+        if killed or greenlet.exception is not None:
+            self.again(greenlet.value if killed else greenlet.exception)
 
     def _run(self, first_delay: float) -> None:
+        try:
+            self._dial(first_delay)
+        except Exception as error:  # a transport's bug: tell the user, do not go silent
+            self._engine.fatal(error)
+
+    def _dial(self, first_delay: float) -> None:
         engine = self._engine
         delay: float | None = first_delay
         while delay is not None:
-            if delay:
-                gevent.sleep(delay)
             try:
+                gevent.sleep(delay)
                 stream = self._connect()
             except OSError as error:
                 delay = self._next_delay(error)
                 continue
-            except Exception as error:  # a transport's bug: tell the user, do not go silent
-                engine.fatal(error)
-                return
             if not self._wanted:  # said between the answer and our turn
                 stream.close()
                 return
             engine.emit("connected", self.endpoint, stream=stream)
+            if not self._wanted:  # a monitor that was just told said so
+                stream.close()
+                return
             lifecycle = ConnectionLifecycle(engine, self.endpoint, self._dialer.wrap, self)
             lifecycle.handshake(stream, accepted=False)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from typing import Any, Callable
 
 from gevent import get_hub, getcurrent
@@ -17,7 +18,9 @@ from omq_gevent.engine.backoff import Backoff
 from omq_gevent.engine.connection_lifecycle import ConnectionLifecycle
 from omq_gevent.engine.dial import Dial
 from omq_gevent.engine.socket_lifecycle import SocketLifecycle
-from omq_gevent.errors import EndpointError, SocketClosed, SocketDead
+from omq_gevent.engine.thread_owner import ThreadOwner, everywhere, nowhere, tell_thread_end
+from omq_gevent.errors import EndpointError, ForeignThread, SocketClosed, SocketDead, SocketForked
+from omq_gevent.flow import fork
 from omq_gevent.flow.deadline import DEFAULT, Deadline, Timeout
 from omq_gevent.interfaces import IDirectTransport, IEngine, IEngineFactory, ITransportHost
 from omq_gevent.monitors.broadcast import Broadcast
@@ -51,17 +54,35 @@ class GeventEngine:
         self.acceptors: dict[str, Any] = {}
         self.dials: dict[str, list[Any]] = {}
         self.assigned_identities: dict[Any, bytes] = {}  # by dial
+        self._owner = ThreadOwner()
+        self._process = 0  # that has opened it
+        self._forked = False
         self._fatal_error: BaseException | None = None
         self._guardian_done: Event | None = None
 
     # -- opening ---------------------------------------------------------------------------
 
+    def is_here(self) -> bool:
+        """Whether the calling thread is the one that opened this; replaced by `open`."""
+        return True
+
     def open(self) -> None:
         """Build the routing strategy and capture this thread's hub; once."""
         if self.routing is not None:
+            if not self.is_here():
+                raise self._foreign()
             return
         if self.lifecycle.state != "new":
             raise self._closed_error()
+        if not self._owner.claim():
+            raise self._foreign()
+        try:
+            self._open()
+        except BaseException:
+            self._owner.disclaim()
+            raise
+
+    def _open(self) -> None:
         factory = registry.routing(self.socket_type)
         self.options.check_for(self.socket_type)
         self.hub = get_hub()
@@ -69,10 +90,17 @@ class GeventEngine:
         self.mechanism.check()
         self.compatible = factory.compatible
         self.routing = factory(self.options, self._routing_event)
+        self._process = os.getpid()
+        self.is_here = self._owner.is_here  # type: ignore[method-assign]
+        fork.watch(self)
+        tell_thread_end(self)
         self.readable = self.routing.readable  # type: ignore[method-assign]
         self.writable = self.routing.writable  # type: ignore[method-assign]
         self._choose_calls()
         self.lifecycle.transition("open")
+
+    def _foreign(self) -> ForeignThread:
+        return ForeignThread(f"this {self.socket_type} socket belongs to another thread")
 
     def attach_to(self, parent: Any) -> None:
         """Let the death of a greenlet in *parent*, a gevent `Group`, stop this socket."""
@@ -117,7 +145,8 @@ class GeventEngine:
         self.monitors.remove(monitor)
 
     def give_back(self, message: list[bytes]) -> None:
-        self.routing.give_back(message)
+        if not self._forked:
+            self.routing.give_back(message)
 
     def readable(self) -> bool:
         return self._closed_or_open() or self.routing.readable()
@@ -157,6 +186,11 @@ class GeventEngine:
             raise self._dead_error()
 
     def _closed_error(self) -> SocketClosed:
+        if self._forked:
+            return SocketForked(
+                f"this {self.socket_type} socket was made in process {self._process}, and this is "
+                f"process {os.getpid()}; make a new socket after the fork"
+            )
         return SocketClosed(f"this {self.socket_type} socket is {self.lifecycle.state}")
 
     # -- endpoints -------------------------------------------------------------------------
@@ -205,6 +239,7 @@ class GeventEngine:
 
         :raises EndpointError: ENOENT when it is not bound.
         """
+        self.open()
         acceptor = self.acceptors.pop(self._canonical(endpoint), None)
         if acceptor is None:
             raise EndpointError(errno.ENOENT, f"{endpoint!r} is not bound by this socket")
@@ -217,6 +252,7 @@ class GeventEngine:
 
         :raises EndpointError: ENOENT when it is not connected.
         """
+        self.open()
         dials = self.dials.pop(self._canonical(endpoint), None)
         if dials is None:
             raise EndpointError(errno.ENOENT, f"{endpoint!r} is not connected by this socket")
@@ -269,6 +305,10 @@ class GeventEngine:
     def track(self, lifecycle: ConnectionLifecycle) -> None:
         self.lifecycles.add(lifecycle)
 
+    def accepted_count(self) -> int:
+        """How many links there are, handshakes under way included, that peers have opened."""
+        return sum(1 for lifecycle in self.lifecycles if lifecycle.dial is None)
+
     def register(self, lifecycle: ConnectionLifecycle) -> None:
         self.connections[lifecycle.connection] = lifecycle
 
@@ -300,11 +340,12 @@ class GeventEngine:
 
     def fatal(self, error: BaseException) -> None:
         """A pump crashed: this socket can no longer be trusted, and says so from now on."""
-        if self._fatal_error is not None or not self.lifecycle.alive:
+        logger.error("%s socket is dead", self.socket_type, exc_info=error)
+        if self._fatal_error is not None or self.lifecycle.state == "closed":
             return
         self._fatal_error = error
-        logger.error("%s socket is dead", self.socket_type, exc_info=error)
-        self.routing.fail(self._dead_error)
+        if self.lifecycle.alive:
+            self.routing.fail(self._dead_error)
         self.emit("socket_dead", error=error)
         self.lifecycle.changed()
 
@@ -370,6 +411,41 @@ class GeventEngine:
             self._guardian_done.set()
         self.emit("closed")
         self.monitors.stop()
+
+    def abandon(self) -> None:
+        """This process is a fork: release the copies of descriptors, and end without a word."""
+        if self.lifecycle.state == "closed":
+            return
+        routing = self.routing
+        is_here = self.is_here()  # else the thread of the greenlets is not, after the fork
+        self._forked = True
+        self.is_here = everywhere  # type: ignore[method-assign]
+        self.emit = _tell_nobody  # type: ignore[method-assign]
+        self.monitors.abandon()
+        self.lifecycle.transition("closed")
+        for link in self.lifecycles:
+            link.abandon()
+        for acceptor in self.acceptors.values():
+            acceptor.stop()
+        for dials in self.dials.values():
+            for dial in dials:
+                dial.cancel()
+        routing.fail(self._closed_error)
+        routing.emptied.wake_all()
+        if is_here:
+            self.lifecycle.barrier.stop_others()
+        for mine in (self.lifecycles, self.connections, self.acceptors, self.dials):
+            mine.clear()
+        self.routing = self.hub = None
+
+    def thread_ended(self) -> None:
+        """The thread that this belongs to is no more; nobody can use it."""
+        if not self._forked:
+            self.is_here = nowhere  # type: ignore[method-assign]
+
+
+def _tell_nobody(*_args: Any, **_facts: Any) -> None:
+    """What happens to a socket of the parent process is not told in the child."""
 
 
 def _as_it_is(connection: Any) -> Any:

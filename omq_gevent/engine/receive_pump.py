@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
-import gevent
+from gevent import get_hub
 
 from omq_gevent.errors import ConnectionLost
 from omq_gevent.zmtp.decoder import Command
@@ -15,6 +15,8 @@ READ_SIZE = 64 * 1024
 LARGE_READ = 1024 * 1024
 FAIR_BYTES = 512 * 1024
 """So much may one connection bring before the others get a turn."""
+ITEM_WEIGHT = 128
+"""Bytes that each message or command counts beyond its size: even an empty one is work."""
 
 
 class ReceivePump:
@@ -41,6 +43,7 @@ class ReceivePump:
         while True:
             if data:
                 items = feed(data)
+                unyielded += ITEM_WEIGHT * len(items)
                 if decoder.commands:
                     items = self._obey_commands(items, deliver)
                 if items:
@@ -51,7 +54,7 @@ class ReceivePump:
                     self._pause(intake)
                     unyielded = 0
                 elif unyielded > FAIR_BYTES:
-                    gevent.sleep(0)
+                    _let_others_run()
                     unyielded = 0
             missing = decoder.missing
             data = read(READ_SIZE if missing < READ_SIZE else min(missing, LARGE_READ))
@@ -80,3 +83,14 @@ class ReceivePump:
                 messages = []
             self._on_command(item)
         return messages
+
+
+def _let_others_run() -> None:
+    """Switch away for one round of the event loop.
+
+    After ``sleep(0)`` it would be our turn again up to fifty times before the loop looks at its
+    timers and at other connections.
+    """
+    hub = get_hub()
+    with hub.loop.timer(0) as timer:
+        hub.wait(timer)

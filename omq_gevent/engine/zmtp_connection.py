@@ -44,6 +44,7 @@ class ZmtpConnection:
     ) -> None:
         self.peer = peer
         self.dialed = dialed
+        self.dismissed = False
         self.endpoint = endpoint
         self.address: str = stream.remote
         self.identity = peer.identity
@@ -80,7 +81,7 @@ class ZmtpConnection:
 
     def start_heartbeat(self, interval: float, ttl: float | None, timeout: float | None) -> None:
         self._spawn(
-            "heartbeat", ping_loop, self._receive_pump, self.send_command, interval, ttl, timeout
+            "heartbeat", ping_loop, self._receive_pump, self._send_ping, interval, ttl, timeout
         )
 
     def read(self) -> None:
@@ -105,7 +106,14 @@ class ZmtpConnection:
         if self._send_pump is not None:
             self._send_pump.stop()
         self._stream.close()
+        # Not left to the garbage collector: it may be much, and peers may do it again and again.
+        self._codec.decoder.abandon()
         self._codec.wipe()
+
+    def _send_ping(self, body: bytes) -> None:
+        # Behind a peer that does not read they would pile up, and one asks as much as many.
+        if self._send_pump is not None and not self._send_pump.control_backlog:
+            self.send_command(body)
 
     def _command_received(self, body: bytes) -> None:
         name, data = command.parse(body)
@@ -119,9 +127,9 @@ class ZmtpConnection:
         pump = self._send_pump
         if pump is not None and pump.control_backlog < PONG_BACKLOG:
             self.send_command(command.pong(context))
-        if ttl > 0:
-            if self._ttl is None:
-                self._ttl = TimeToLive(self._receive_pump)
-                self._ttl.seconds = ttl
-                self._spawn("time-to-live", self._ttl.watch)
-            self._ttl.seconds = ttl
+        if self._ttl is not None:
+            self._ttl.renew(ttl)
+        elif ttl:
+            self._ttl = TimeToLive(self._receive_pump)
+            self._ttl.renew(ttl)
+            self._spawn("time-to-live", self._ttl.watch)

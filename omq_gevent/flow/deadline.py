@@ -24,8 +24,11 @@ class Deadline:
 
     def __init__(self, timeout: Timeout, default: float | None) -> None:
         seconds = default if isinstance(timeout, _Default) else timeout
-        if seconds is not None and seconds < 0:
-            raise ValueError(f"timeout must be None or seconds >= 0, not {seconds!r}")
+        if seconds is not None:
+            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+                raise TypeError(f"a timeout is None or a number of seconds, not {seconds!r}")
+            if not seconds >= 0:
+                raise ValueError(f"a timeout is None or seconds >= 0, not {seconds!r}")
         self.seconds = seconds
         self._at = None if seconds is None else time.monotonic() + seconds
 

@@ -244,6 +244,5 @@ class Distributor:
 
     def fail(self, failure: Callable[[], BaseException]) -> None:
         """Every present and future ``put`` raises what *failure* makes."""
-        if self._failure is None:
-            self._failure = failure
+        self._failure = failure
         self.room.notify()

@@ -90,6 +90,5 @@ class Patience:
 
     def fail(self, failure: Callable[[], BaseException]) -> None:
         """Every present and future sender gets the exception that *failure* makes."""
-        if self._failure is None:
-            self._failure = failure
+        self._failure = failure
         self.look_again()

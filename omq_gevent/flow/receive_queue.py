@@ -164,8 +164,7 @@ class ReceiveQueue:
 
     def fail(self, failure: Callable[[], BaseException]) -> None:
         """Drop what is queued; every present and future getter raises what *failure* makes."""
-        if self._failure is None:
-            self._failure = failure
+        self._failure = failure
         # Pumps read on, so as to notice the end of their links; what they bring disappears. Direct
         # writers keep what they have, for another peer.
         self.items = deque(maxlen=0)

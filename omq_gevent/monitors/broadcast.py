@@ -85,6 +85,15 @@ class Broadcast:
         for member in list(self.members):
             self.remove(member.monitor)
 
+    def abandon(self) -> None:
+        """This process is a fork, and what happens to its parent's socket is not told here."""
+        self._stopped = True
+        members, self.members = self.members, []
+        for member in members:
+            if IClosableMonitor.providedBy(member.monitor):
+                member.monitor.abandon()
+        self._refresh()
+
     def _member(self, monitor: Any) -> Member | None:
         for member in self.members:
             if member.monitor is monitor:

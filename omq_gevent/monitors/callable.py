@@ -50,6 +50,10 @@ class CallableMonitor(ClosableMonitor):
             self._greenlet = gevent.spawn(self._hand_over)
             self._greenlet.name = f"monitor {self._name}"
 
+    def abandon(self) -> None:
+        super().abandon()
+        self._events.clear()  # the parent calls the function with these
+
     @property
     def _name(self) -> str:
         return getattr(self._function, "__qualname__", type(self._function).__name__)

@@ -23,6 +23,11 @@ class ClosableMonitor:
         for detach in detachers:
             detach()
 
+    def abandon(self) -> None:
+        """The child of a fork has its own copy of this monitor, which hears of nothing."""
+        self._detachers.clear()
+        self._sources = 0
+
     def _count_stops(self, event: Any) -> None:
         if event.kind == "monitor_stopped":
             self._sources -= 1

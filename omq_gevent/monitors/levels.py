@@ -6,6 +6,8 @@ import time
 from logging import DEBUG, ERROR, INFO, WARNING
 from typing import Any
 
+from omq_gevent.errors import ProtocolError
+
 LEVELS = {
     "socket_dead": ERROR,
     "bind_failed": WARNING,
@@ -40,6 +42,8 @@ class Levels:
             return INFO if event.attempt == 1 else DEBUG
         if kind == "disconnected" and event.peer is None:
             return DEBUG  # the failed handshake was told
+        if kind == "disconnected" and isinstance(event.error, ProtocolError):
+            return WARNING  # the peer broke the rules
         if kind == "handshake_failed" and isinstance(event.error, OSError):
             return DEBUG  # health checks and port scanners come and go like this
         level = LEVELS.get(kind, DEBUG)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 from zope.interface import implementer, provider
 
@@ -59,19 +58,27 @@ class QueueMonitor(ClosableMonitor):
                     return self._events.popleft()
                 raise WaitTimeout(f"no monitor event within {timeout} s")
 
+    def abandon(self) -> None:
+        super().abandon()
+        self._arrivals.notify()
+
     def __len__(self) -> int:
         return len(self._events)
 
     def __bool__(self) -> bool:
         return True  # an empty monitor is a monitor
 
-    def __iter__(self) -> Iterator[MonitorEvent]:
-        while True:
-            try:
-                event = self.get()
-            except SocketClosed:
-                return
-            yield event
+    # Its own iterator, not a generator: that would be over after any exception, such as a time
+    # limit around ``next``, and say so as if nothing was watched any more.
+
+    def __iter__(self) -> QueueMonitor:
+        return self
+
+    def __next__(self) -> MonitorEvent:
+        try:
+            return self.get()
+        except SocketClosed:
+            raise StopIteration from None
 
     def __repr__(self) -> str:
         return f"<QueueMonitor events={len(self._events)} dropped={self.dropped}>"

@@ -76,7 +76,7 @@ class Pattern:
         return True
 
     def fail(self, failure: Callable[[], BaseException]) -> None:
-        self._failure = self._failure or failure
+        self._failure = failure
         self._failed.notify()
         self.drops.stop()
 
@@ -119,7 +119,8 @@ class Receiving(Pattern):
         super().connection_removed(connection)
         options = self._options
         parting = options.hiccup_message if connection.dialed else options.disconnect_message
-        if parting is not None and connection.intake is not None:
+        joined = connection.intake is not None  # else this peer was refused
+        if parting is not None and joined and not connection.dismissed:
             connection.deliver([list(parting)])
 
     def _deliverer(self, connection: Any) -> Callable[[list[Any]], None]:

@@ -7,10 +7,10 @@ from collections.abc import MutableMapping
 from typing import Any, Callable
 from weakref import WeakKeyDictionary
 
-from gevent import getcurrent
 from zope.interface import implementer, provider
 
 from omq_gevent.errors import StateError
+from omq_gevent.flow.caller import calling_greenlet
 from omq_gevent.flow.deadline import Deadline, Timeout
 from omq_gevent.interfaces import IRouting, IRoutingFactory
 from omq_gevent.routing.pattern import Receiving
@@ -49,7 +49,7 @@ class Rep(Receiving, PeerQueues):
 
     def _receive_request(self, timeout: Timeout) -> list[bytes]:
         request: _Request = self.received.get(timeout)
-        greenlet = getcurrent()
+        greenlet = calling_greenlet()
         of_greenlet = self._by_greenlet.get(greenlet)
         if of_greenlet is None:
             of_greenlet = self._by_greenlet[greenlet] = deque()
@@ -63,7 +63,7 @@ class Rep(Receiving, PeerQueues):
         return request.body
 
     def give_back(self, message: list[bytes]) -> None:
-        for request in reversed(self._by_greenlet.get(getcurrent(), ())):
+        for request in reversed(self._by_greenlet.get(calling_greenlet(), ())):
             if request.body is message:
                 self._answered(request)
                 self.received.give_back(request)
@@ -93,7 +93,7 @@ class Rep(Receiving, PeerQueues):
             self._push(outlet, [*request.envelope, *message])
 
     def _next_to_answer(self) -> _Request:
-        own = self._by_greenlet.get(getcurrent())
+        own = self._by_greenlet.get(calling_greenlet())
         if own:
             return own[0]
         if not self._unanswered:

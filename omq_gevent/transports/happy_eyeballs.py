@@ -13,6 +13,7 @@ from typing import Callable
 from gevent import get_hub
 from gevent.event import Event
 
+from omq_gevent.flow import fork
 from omq_gevent.transports.resolve import Address
 
 STAGGER = 0.25
@@ -99,12 +100,14 @@ class _Attempt:
         self._port = port
         self._tell = tell
         sock.setblocking(False)
-        self._writable = get_hub().loop.io(sock.fileno(), _WRITE)
+        self.hub = get_hub()
+        self._writable = self.hub.loop.io(sock.fileno(), _WRITE)
         self._errno = sock.connect_ex(address.with_port(port))
         if self._errno in (errno.EINPROGRESS, errno.EINTR):
             self._writable.start(self._on_writable)
         else:
             self._end()
+        fork.watch(self)
 
     def _on_writable(self) -> None:
         self._writable.stop()

@@ -141,7 +141,7 @@ class InprocDialer:
         self.host.stream_dialed(stream, self.endpoint, self, NULL)
 
     def succeeded(self) -> None:
-        self._backoff.reset()
+        self._backoff.link_ready()
 
     def again(self, reason: BaseException | None) -> None:
         lifecycle = self.host.lifecycle
@@ -163,12 +163,10 @@ class InprocDialer:
             self.link_up()
             return
         self._pause = lifecycle.barrier.spawn_named(
-            f"{self.host.socket_type} dial {self.endpoint}", self._link_up_later, delay
+            f"{self.host.socket_type} dial {self.endpoint}", gevent.sleep, delay
         )
-
-    def _link_up_later(self, delay: float) -> None:
-        gevent.sleep(delay)
-        self.link_up()
+        # However that ends: whoever kills it has not taken back the connect.
+        self._pause.rawlink(lambda _greenlet: self.link_up())
 
     def cancel(self) -> None:
         self._wanted = False

@@ -58,6 +58,7 @@ class InprocConnection:
         self.endpoint = endpoint
         self.address = endpoint
         self.dialed = dialed
+        self.dismissed = False
         self.outlet = Outlet(self, None)
         self.deliver: Callable[[list[Any]], None] = _ignore
         self.intake: Any = None

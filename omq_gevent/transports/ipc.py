@@ -171,11 +171,11 @@ def _listen_on(endpoint: Endpoint, options: Any, directory: str | None = None) -
             sock.listen(options.backlog)
         else:
             file = ipc_path.listen(sock, path, options.backlog)
-    except OSError as error:
+    except BaseException as error:
         sock.close()
-        raise OSError(error.errno, error.strerror, path) from None
-    except BaseException:
-        sock.close()
+        # One without a number is not the system's, but may be the caller's own time limit.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, path) from None
         raise
     return IpcListener(endpoint, sock, options, file, directory)
 

@@ -105,7 +105,10 @@ def _locked(directory: str) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
-            os.close(descriptor)  # and so unlock
+            # Closing would do, but for the copies that forks of this process may have.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
 
 def _open(directory: str) -> int | None:

@@ -21,6 +21,8 @@ import termios
 import time
 from typing import Any
 
+from omq_gevent.flow import fork
+
 QUIET = 0.2
 LONGEST = 10.0
 
@@ -57,12 +59,14 @@ class _Lingering:
     """Discards a socket's input, in the hub, until closing it does no harm."""
 
     def __init__(self, sock: socket.socket, hub: Any) -> None:
+        self.hub = hub
         self._socket = sock
         self._until = time.monotonic() + LONGEST
         self._quiet = True
         self._readable = hub.loop.io(sock.fileno(), 1)
         self._timer = hub.loop.timer(QUIET, repeat=QUIET)
         _closing.add(self)
+        fork.watch(self)
         self._readable.start(self._on_input)
         self._timer.start(self._on_timer)
 
@@ -82,6 +86,10 @@ class _Lingering:
         self._quiet = True
         if safe or time.monotonic() > self._until:
             self._close()
+
+    def abandon(self) -> None:
+        """This process is a fork, and the parent sees to the end of the connection."""
+        self._close()
 
     def _close(self) -> None:
         for watcher in (self._readable, self._timer):

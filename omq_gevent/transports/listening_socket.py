@@ -101,4 +101,5 @@ def adopt(options: Any, *families: int) -> socket.socket:
             f"use_fd={descriptor} is not a listening stream socket of the endpoint's kind",
         )
     options.use_fd = None
+    sock.set_inheritable(False)  # as all that is ours; whoever starts a program may pass it on
     return sock

@@ -111,7 +111,7 @@ def _look_up(host: str, ipv6: bool) -> list[Address]:
     family = socket.AF_UNSPEC if ipv6 else socket.AF_INET
     try:
         found = cooperative.getaddrinfo(host, 0, family, socket.SOCK_STREAM)
-    except OSError as error:
+    except socket.gaierror as error:  # no other OSError: it may be the caller's own time limit
         problem = error.strerror or str(error)
         raise EndpointError(errno.ENODEV, f"there is no host {host!r}: {problem}") from error
     except UnicodeError as error:

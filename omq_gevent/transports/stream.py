@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import Any
@@ -47,12 +48,12 @@ class SocketStream:
         """
         if self._drained:
             # The last read took all there was: asking the kernel again would be one call wasted.
-            self._hub.wait(self._readable)
+            self._wait(self._readable)
         while True:
             try:
                 data = self._socket.recv(size)
             except BlockingIOError:
-                self._hub.wait(self._readable)
+                self._wait(self._readable)
                 continue
             self._drained = len(data) < size
             return data
@@ -70,8 +71,18 @@ class SocketStream:
             return 0
 
     def wait_writable(self) -> None:
-        """Switch away until the kernel takes bytes again."""
-        self._hub.wait(self._writable)
+        """Switch away until the kernel takes bytes again.
+
+        :raises OSError: when the stream was closed.
+        """
+        self._wait(self._writable)
+
+    def _wait(self, watcher: Any) -> None:
+        if self.closed:
+            # A pump may get one more turn between the end of its stream and its own. A closed
+            # watcher that is started makes the event loop abort the process.
+            raise OSError(errno.EBADF, "the connection is closed")
+        self._hub.wait(watcher)
 
     def peer_credentials(self) -> PeerCredentials | None:
         """Who is at the other end of a Unix domain socket; None for other sockets, and where the

@@ -98,11 +98,17 @@ class CipherDecoder:
             self._take_apart(data, items)
         except ProtocolError as error:
             self.error = error
-            self._sealed.clear()
-            self._frames.clear()
+            self.abandon()
             if not items:
                 raise
         return items
+
+    def abandon(self) -> None:
+        """Let go of what an unfinished message has brought: the stream has ended."""
+        self._sealed = bytearray()
+        self._frames = []
+        self._tail = b""
+        self.missing = 0
 
     def _take_apart(self, data: bytes, items: list[Any]) -> None:
         position = 0

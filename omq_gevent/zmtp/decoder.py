@@ -195,6 +195,13 @@ class Decoder:
             raise self.error
         return items
 
+    def abandon(self) -> None:
+        """Let go of what an unfinished message has brought: the stream has ended."""
+        self._chunks = []
+        self._frames = None
+        self._tail = b""
+        self.missing = 0
+
     def _keep(self, piece: bytes | memoryview) -> None:
         self.missing -= len(piece)
         chunks = self._chunks

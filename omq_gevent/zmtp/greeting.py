@@ -71,6 +71,11 @@ class GreetingReader:
         self._received = b""
         self.remainder = b""
 
+    @property
+    def tells_version(self) -> bool:
+        """Whether the peer's revision was among the bytes so far."""
+        return len(self._received) > 10
+
     def feed(self, data: bytes) -> bool:
         """Take the next bytes of the stream; return True once the greeting is complete.
 

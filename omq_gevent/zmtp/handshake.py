@@ -92,6 +92,16 @@ class Handshake:
         """Whether messages may be exchanged now."""
         return self._state == _DONE
 
+    def why_closed(self) -> str:
+        """What it may mean that the peer has closed the connection at this point, in words."""
+        if self._greeting.tells_version:
+            return "the peer closed the connection during the handshake"
+        # We greet as ZMTP 3 at once. Some peers of ZMTP 2.0 take the rest of it for frames.
+        return (
+            "the peer closed the connection before it told its version, as peers of ZMTP 2.0 and "
+            "older do"
+        )
+
     @property
     def peer(self) -> PeerFacts:
         """Who the peer is. Raises InvalidTransition before the handshake is done."""

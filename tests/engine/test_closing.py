@@ -38,6 +38,22 @@ def test_close_gives_up_when_its_linger_is_over() -> None:
     assert push.closed
 
 
+def test_the_linger_that_counts_is_the_one_at_close() -> None:
+    push = omq.PUSH.bind(TCP, linger=None)
+    push.send(b"nobody will read this")
+    push.linger = 0
+    with gevent.Timeout(1):
+        push.close()
+
+    push = omq.PUSH.bind(TCP, linger=0)
+    push.send(b"kept for a late peer")
+    push.linger = 5
+    closing = gevent.spawn(push.close)
+    with omq.PULL.connect(push.last_endpoint) as pull:
+        assert pull.receive(timeout=5) == [b"kept for a late peer"]
+        closing.get(timeout=5)
+
+
 def test_other_greenlets_go_on_while_one_lingers() -> None:
     push = omq.PUSH.bind(TCP)
     push.send(b"x")
@@ -75,6 +91,21 @@ def test_a_receiver_and_a_sender_that_wait_get_socket_closed() -> None:
         receiver.get(timeout=5)
     with pytest.raises(omq.SocketClosed):
         sender.get(timeout=5)
+
+
+@pytest.mark.parametrize("endpoint", [TCP, "inproc://full"])
+def test_a_full_receive_queue_does_not_hold_up_close(endpoint: str) -> None:
+    pull = omq.PULL.bind(endpoint, recv_hwm=1, linger=None)
+    with omq.PUSH.connect(pull.last_endpoint, send_hwm=1, linger=0) as push:
+        filling = gevent.spawn(lambda: [push.send(b"x" * 100_000) for _ in range(1000)])
+        while push.poll(0.05, omq.POLLOUT):
+            gevent.sleep(0)
+        assert not filling.dead
+        with gevent.Timeout(1):
+            pull.close()
+        with pytest.raises(omq.SocketClosed):
+            pull.receive()
+        filling.kill()
 
 
 def test_use_after_close_is_an_error_that_says_so() -> None:
@@ -178,3 +209,41 @@ def test_a_message_of_many_megabytes_in_flight_survives_close() -> None:
         closing = gevent.spawn(push.close)
         assert pull.receive(timeout=20) == [body]
         closing.get(timeout=5)
+
+
+LARGE = b"x" * (8 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("kind", "peer_kind"),
+    [
+        ("PUSH", "PULL"),
+        ("PAIR", "PAIR"),
+        ("DEALER", "ROUTER"),
+        ("ROUTER", "DEALER"),
+        ("REQ", "REP"),
+        ("REP", "REQ"),
+        ("PUB", "SUB"),
+        ("XPUB", "SUB"),
+        ("XSUB", "XPUB"),
+    ],
+)
+def test_what_is_half_written_is_written_before_the_end(kind: str, peer_kind: str) -> None:
+    socket = getattr(omq, kind).bind(TCP)
+    peer = getattr(omq, peer_kind).connect(socket.last_endpoint)
+    if kind == "ROUTER":
+        peer.identity = b"D"
+    if peer_kind == "SUB":
+        peer.subscribe(b"")
+        socket.wait_subscribed(timeout=5)
+    elif kind == "REP":
+        peer.send(b"question")
+        socket.receive(timeout=5)
+    else:
+        socket.wait_connected(timeout=5)
+    socket.send([b"D", LARGE] if kind == "ROUTER" else LARGE)
+    closing = gevent.spawn(socket.close)
+    gevent.sleep(0.01)  # the kernel's buffers are full, the rest is on its way
+    assert peer.receive(timeout=10)[-1] == LARGE
+    closing.get(timeout=5)
+    peer.close(linger=0)

@@ -225,3 +225,73 @@ def test_a_bug_in_a_pump_makes_the_socket_fail_loudly(dealer: omq.DEALER) -> Non
         with pytest.raises(omq.SocketDead):
             dealer.send(b"x")
         assert "socket_dead" in steps()
+
+
+@pytest.mark.parametrize("kind", ["accepted", "handshake_succeeded"])
+def test_a_monitor_may_close_the_socket_in_the_midst_of_it(kind: str) -> None:
+    @implementer(IMonitor)
+    class Closer:
+        def notify(self, event: Any) -> None:
+            if event.kind == kind:
+                pull._engine.stop()
+
+    with omq.PUSH(linger=0, reconnect_interval=None) as push:
+        pull = omq.PULL.bind("tcp://127.0.0.1:0")
+        pull.monitor(Closer())
+        push.connect(pull.last_endpoint)
+        with pytest.raises(omq.SocketClosed):
+            pull.receive(timeout=5)
+        push.wait_disconnected(timeout=5)
+        pull.close()
+
+
+def test_a_monitor_may_disconnect_in_the_midst_of_it() -> None:
+    @implementer(IMonitor)
+    class Disconnector:
+        def notify(self, event: Any) -> None:
+            if event.kind == "handshake_succeeded":
+                push.disconnect(pull.last_endpoint)
+
+    with omq.PULL.bind("tcp://127.0.0.1:0") as pull, omq.PUSH(linger=0) as push:
+        events = push.monitor()
+        push.monitor(Disconnector())
+        push.connect(pull.last_endpoint)
+        while events.get(timeout=5).kind != "disconnected":
+            pass
+        assert not push.peers
+        push.connect(pull.last_endpoint)
+        assert events.get(timeout=5).kind == "connect_delayed"
+
+
+def test_only_links_that_peers_opened_count_against_max_connections() -> None:
+    with omq.DEALER.bind("tcp://127.0.0.1:0") as elsewhere, omq.DEALER(max_connections=1) as dealer:
+        dealer.connect(elsewhere.last_endpoint)
+        dealer.wait_connected(timeout=5)
+        with omq.DEALER.connect(dealer.bind("tcp://127.0.0.1:0")) as welcome:
+            welcome.wait_connected(timeout=5)
+            dealer.wait_connected(2, timeout=5)
+            events = dealer.monitor()
+            with omq.DEALER.connect(dealer.last_endpoint, reconnect_interval=None):
+                event = events.get(timeout=5)
+                assert event.kind == "accept_failed"
+                assert "max_connections" in event.reason
+
+
+def test_a_dead_socket_that_was_closed_says_that_it_is_closed() -> None:
+    pull = omq.PULL.bind("tcp://127.0.0.1:0")
+    pull._engine.fatal(ZeroDivisionError("a bug"))
+    with pytest.raises(omq.SocketDead):
+        pull.receive()
+    pull.close()
+    with pytest.raises(omq.SocketClosed):
+        pull.receive()
+
+
+def test_a_timeout_that_is_no_number_is_refused_by_name() -> None:
+    with omq.PULL.bind("tcp://127.0.0.1:0") as pull:
+        for wrong in ("soon", True, b"1"):
+            with pytest.raises(TypeError, match="number of seconds"):
+                pull.receive(timeout=wrong)
+        for wrong in (-1, float("nan")):
+            with pytest.raises(ValueError, match=">= 0"):
+                pull.receive(timeout=wrong)

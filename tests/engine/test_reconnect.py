@@ -9,7 +9,7 @@ import gevent
 import pytest
 
 import omq_gevent as omq
-from omq_gevent.engine.backoff import REFUSAL_CEILING, Backoff
+from omq_gevent.engine.backoff import BRIEF_CEILING, REFUSAL_CEILING, Backoff
 
 
 def free_port() -> int:
@@ -29,8 +29,35 @@ def test_a_fixed_interval_stays_with_jitter_around_it() -> None:
 def test_a_range_doubles_from_its_low_end_to_its_high_end() -> None:
     backoff = Backoff((0.1, 1.0), jitter=False)
     assert [backoff.next_delay() for _ in range(6)] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
-    backoff.reset()
+
+
+def test_a_link_that_lasted_starts_the_back_off_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("omq_gevent.engine.backoff.time.monotonic", lambda: clock[0])
+    backoff = Backoff((0.1, 1.0), jitter=False)
+    for _ in range(4):
+        backoff.next_delay()
+    backoff.link_ready()
+    clock[0] = 2.0
     assert backoff.next_delay() == pytest.approx(0.1)
+
+
+def test_a_peer_that_lets_us_in_and_closes_is_not_hammered() -> None:
+    backoff = Backoff(0.1, jitter=False)
+    delays = []
+    for _ in range(8):
+        backoff.link_ready()
+        delays.append(backoff.next_delay() or 0)
+    assert delays[0] == pytest.approx(0.1)
+    assert delays == sorted(delays)
+    assert delays[-1] == BRIEF_CEILING
+
+
+def test_jitter_stays_within_a_range() -> None:
+    backoff = Backoff((0.1, 1.0), jitter=True)
+    delays = [backoff.next_delay() or 0 for _ in range(50)]
+    assert all(0.05 <= delay <= 1.0 for delay in delays)
+    assert len(set(delays)) > 40
 
 
 def test_no_interval_means_no_other_attempt() -> None:

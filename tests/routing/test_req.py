@@ -148,6 +148,41 @@ def test_immediate_takes_no_request_without_a_peer_and_leaves_the_socket_ready(
             assert req.receive(timeout=2) == [b"heard"]
 
 
+@pytest.mark.parametrize("options", [{"immediate": True}, {"send_hwm": 1, "req_relaxed": True}])
+def test_a_send_that_waits_is_told_that_the_socket_was_closed(options: dict[str, object]) -> None:
+    req = omq.REQ(linger=0, **options)
+    if "send_hwm" in options:
+        req.send(b"fills the queue")
+    sending = gevent.spawn(req.send, b"waits")
+    gevent.sleep(0)
+    assert not sending.dead
+    req.close()
+    with pytest.raises(omq.SocketClosed):
+        sending.get(timeout=2)
+
+
+def test_of_two_greenlets_that_wait_to_ask_the_second_gets_an_error() -> None:
+    with omq.REQ.bind(TCP, immediate=True) as req:
+        asking = [gevent.spawn(req.send, question) for question in (b"first", b"second")]
+        gevent.sleep(0)
+        with omq.REP.connect(req.last_endpoint) as rep:
+            assert rep.receive(timeout=2) == [b"first"]
+            asking[0].get(timeout=2)
+            with pytest.raises(omq.StateError):
+                asking[1].get(timeout=2)
+            rep.send(b"answer")
+            assert req.receive(timeout=2) == [b"answer"]
+
+
+def test_switching_immediate_off_lets_a_waiting_request_in() -> None:
+    with omq.REQ(immediate=True, linger=0) as req:
+        asking = gevent.spawn(req.send, b"question")
+        gevent.sleep(0)
+        assert not asking.dead
+        req.immediate = False
+        asking.get(timeout=2)
+
+
 def test_not_stuck_when_the_peer_leaves_with_the_request() -> None:
     """The pending receive raises RequestLost, and the socket is ready to send again."""
     with omq.REQ(reconnect_interval=0.01) as req:

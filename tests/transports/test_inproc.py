@@ -419,3 +419,37 @@ def test_a_forked_child_starts_with_no_names(name):
         assert os.waitpid(child, 0)[1] == 0
         with omq.PUSH.connect(name) as push:
             assert len(push.peers) == 1
+
+
+# -- a bug on one side is not the other side's trouble ---------------------------------------
+
+
+def broken(*_args):
+    raise ZeroDivisionError("a bug")
+
+
+def test_a_sender_survives_a_receiver_with_a_bug(name):
+    with omq.PULL.bind(name) as pull, omq.PUSH.connect(name) as push:
+        [connection] = push._engine.connections
+        connection._their_deliver = broken
+        push.send(b"x")
+        with pytest.raises(omq.SocketDead, match="ZeroDivisionError"):
+            pull.receive(timeout=5)
+        with omq.PULL.bind(name + "-other") as other:
+            push.connect(other.last_endpoint)
+            pull.stop()
+            push.send(b"y")
+            assert other.receive(timeout=5) == [b"y"]
+
+
+def test_a_subscriber_survives_a_publisher_with_a_bug(name):
+    with omq.PUB.bind(name) as pub, omq.SUB.connect(name) as sub:
+        [connection] = pub._engine.connections
+        connection.on_command = broken
+        sub.subscribe(b"x")
+        with pytest.raises(omq.SocketDead, match="ZeroDivisionError"):
+            pub.send(b"x")
+        with omq.PUB.bind(name + "-other") as other:
+            sub.connect(other.last_endpoint)
+            other.send(b"x")
+            assert sub.receive(timeout=5) == [b"x"]

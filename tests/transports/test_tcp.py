@@ -385,6 +385,21 @@ def test_a_host_that_does_not_exist_fails_the_dial_only(names):
         exchange(push, pull)
 
 
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("label-that-is-too-long-" + "x" * 60 + ".test", "cannot be a host's name"),
+        ("[fe80::1%nosuch0]", "no interface 'nosuch0'"),
+    ],
+)
+def test_a_host_that_cannot_exist_is_named(host, problem):
+    with pytest.raises(omq.EndpointError, match=problem) as caught:
+        dial(f"tcp://{host}:5555")
+    assert caught.value.errno == errno.ENODEV
+    with pytest.raises(omq.EndpointError, match=problem):
+        listen(f"tcp://{host}:*")
+
+
 def test_looking_up_a_name_holds_up_nobody_else(names):
     names["slow.test"] = ["127.0.0.1"]
     listener = listen("tcp://127.0.0.1:*")
@@ -610,6 +625,32 @@ def test_accepting_goes_on_when_descriptors_had_run_out():
         early.close()
         with omq.PUSH.connect(pull.last_endpoint) as push:
             exchange(push, pull)
+
+
+def test_a_peer_that_left_the_backlog_is_passed_over(monkeypatch):
+    listener = listen("tcp://127.0.0.1:*")
+    [listening] = listener._listening
+    kernel = listening._socket
+
+    class Accepting:
+        """The listening socket, whose first peer has left before it was accepted."""
+
+        left = [errno.ECONNABORTED]
+
+        def __getattr__(self, name):
+            return getattr(kernel, name)
+
+        def _accept(self):
+            if self.left:
+                raise OSError(self.left.pop(), "left")
+            return kernel._accept()
+
+    monkeypatch.setattr(listening, "_socket", Accepting())
+    with socket.create_connection(("127.0.0.1", port_of(listener.endpoint))) as client:
+        stream = listener.acceptors[0]()
+        assert stream.remote == f"127.0.0.1:{client.getsockname()[1]}"
+        stream.close()
+    listener.close()
 
 
 def test_a_crowd_that_connects_does_not_hold_up_the_others():
