@@ -92,5 +92,8 @@ def _let_others_run() -> None:
     timers and at other connections.
     """
     hub = get_hub()
-    with hub.loop.timer(0) as timer:
+    timer = hub.loop.timer(0)
+    try:
         hub.wait(timer)
+    finally:
+        timer.close()

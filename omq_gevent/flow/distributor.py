@@ -88,6 +88,11 @@ class Distributor:
             self._deal()
 
     def _wait_room(self, timeout: Timeout) -> None:
+        if len(self.backlog) >= self._mark and self.writable():
+            self._unyielded += 1
+            if self._unyielded >= YIELD_EVERY:
+                self._unyielded = 0
+                gevent.sleep(0)
         if not self.writable():
             deadline = Deadline(timeout, self._default_timeout())
             while not self.writable():
@@ -95,11 +100,6 @@ class Distributor:
                     if self.writable():
                         break
                     raise SendTimeout(self._why_full(deadline.seconds))
-        elif len(self.backlog) >= min(self._mark, YIELD_BACKLOG):
-            self._unyielded += 1
-            if self._unyielded >= YIELD_EVERY:
-                self._unyielded = 0
-                gevent.sleep(0)
         if self._failure is not None:
             raise self._failure()
 
