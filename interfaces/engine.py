@@ -92,9 +92,10 @@ class IEngine(Interface):
         """End now. Never switches; callable from the hub."""
 
     def abandon() -> None:
-        """This process is the child of a fork: release the copies of descriptors, without a word
-        to peers and monitors, and end the greenlets. Whoever waits, and every later call, gets
-        SocketForked. Runs inside of ``os.fork``: waits for no lock, never switches."""
+        """This process is the child of a fork, or the engine's thread has ended: release the
+        descriptors, without a word to peers and monitors, and end the greenlets. Whoever waits,
+        and every later call, gets SocketForked or SocketClosed. Waits for no lock, never
+        switches. See `omq_gevent.flow.abandon`."""
 
     def add_monitor(monitor: Any, verbose: bool = False) -> None:
         """Tell *monitor*, an IMonitor, every event from now on; with *verbose* also each message

@@ -56,5 +56,5 @@ class IConnectionLifecycle(Interface):
         """End the link without reconnecting. Idempotent, never switches."""
 
     def abandon() -> None:
-        """This process is the child of a fork: release the descriptor, without a word to the
-        peer, the pattern or monitors."""
+        """The engine is abandoned: release the descriptor, without a word to the peer, the
+        pattern or monitors."""

@@ -53,8 +53,8 @@ class IClosableMonitor(IMonitor):
         """Leave all sockets. Never switches; idempotent."""
 
     def abandon() -> None:
-        """This process is the child of a fork: no socket of its parent tells anything here, not
-        even ``monitor_stopped``. Runs inside of ``os.fork``: waits for no lock, never switches."""
+        """This process is the child of a fork, or the thread of a socket has ended: nothing is
+        told any more, not even ``monitor_stopped``. Waits for no lock, never switches."""
 
 
 class IMonitorFactory(Interface):

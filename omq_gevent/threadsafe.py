@@ -8,8 +8,8 @@ from typing import Any, Callable
 
 from gevent.hub import Waiter
 
-from omq_gevent.engine.thread_owner import tell_thread_end
 from omq_gevent.errors import ReceiveTimeout, SendTimeout, SocketClosed, WaitTimeout
+from omq_gevent.flow import abandon
 from omq_gevent.flow.cross_thread_call import CrossThreadCall
 from omq_gevent.flow.deadline import DEFAULT, Deadline, Timeout
 from omq_gevent.flow.readiness import POLLIN
@@ -28,11 +28,12 @@ class _Desk:
         self._calls: set[CrossThreadCall] = set()
         self._closed = False
         self._socket_type = engine.socket_type
-        self._watcher = engine.hub.loop.async_()
+        self.hub = engine.hub
+        self._watcher = self.hub.loop.async_()
         self._watcher.start(self._serve)
-        attendant = engine.lifecycle.barrier.spawn(Waiter(engine.hub).get)
+        attendant = engine.lifecycle.barrier.spawn(Waiter(self.hub).get)
         attendant.rawlink(lambda _greenlet: self._close())
-        tell_thread_end(self)
+        abandon.watch(self)
 
     def carry_out(
         self,
@@ -70,8 +71,8 @@ class _Desk:
         self._watcher.close()
         self._refuse_all(begun=False)
 
-    def thread_ended(self) -> None:
-        """Nobody is there any more to carry out anything."""
+    def abandon(self) -> None:
+        """The thread has ended: nobody is there any more to carry out anything."""
         self._refuse_all(begun=True)
 
     def _refuse_all(self, begun: bool) -> None:

@@ -43,8 +43,9 @@ def folder_for_sockets(monkeypatch):
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    # From 3.12 on Python warns when gevent forks, to start a worker, in a process with threads.
-    warnings = "default,ignore:This process:DeprecationWarning"
+    # Not ours: gevent before 23.7 uses pkg_resources; and from 3.12 on Python warns when gevent
+    # forks, to start a worker, in a process with threads.
+    warnings = "default,ignore:pkg_resources is deprecated,ignore:This process"
     environment = {**os.environ, "PYTHONWARNINGS": warnings}
     return subprocess.Popen(
         [sys.executable, DEMO, *arguments],

@@ -197,8 +197,7 @@ class ConnectionLifecycle:
         self._tear_down(reconnect=False)
 
     def abandon(self) -> None:
-        """This process is a fork, and the link is its parent's: release the descriptor, and tell
-        nobody."""
+        """Release the descriptor, and tell nobody: the engine is abandoned."""
         if self.state == "closed":
             return
         self._transition("closed")

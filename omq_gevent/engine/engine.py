@@ -18,9 +18,9 @@ from omq_gevent.engine.backoff import Backoff
 from omq_gevent.engine.connection_lifecycle import ConnectionLifecycle
 from omq_gevent.engine.dial import Dial
 from omq_gevent.engine.socket_lifecycle import SocketLifecycle
-from omq_gevent.engine.thread_owner import ThreadOwner, everywhere, nowhere, tell_thread_end
+from omq_gevent.engine.thread_owner import ThreadOwner, everywhere, nowhere
 from omq_gevent.errors import EndpointError, ForeignThread, SocketClosed, SocketDead, SocketForked
-from omq_gevent.flow import fork
+from omq_gevent.flow import abandon
 from omq_gevent.flow.deadline import DEFAULT, Deadline, Timeout
 from omq_gevent.interfaces import IDirectTransport, IEngine, IEngineFactory, ITransportHost
 from omq_gevent.monitors.broadcast import Broadcast
@@ -56,7 +56,7 @@ class GeventEngine:
         self.assigned_identities: dict[Any, bytes] = {}  # by dial
         self._owner = ThreadOwner()
         self._process = 0  # that has opened it
-        self._forked = False
+        self._abandoned = False
         self._fatal_error: BaseException | None = None
         self._guardian_done: Event | None = None
 
@@ -92,8 +92,7 @@ class GeventEngine:
         self.routing = factory(self.options, self._routing_event)
         self._process = os.getpid()
         self.is_here = self._owner.is_here  # type: ignore[method-assign]
-        fork.watch(self)
-        tell_thread_end(self)
+        abandon.watch(self)
         self.readable = self.routing.readable  # type: ignore[method-assign]
         self.writable = self.routing.writable  # type: ignore[method-assign]
         self._choose_calls()
@@ -145,7 +144,7 @@ class GeventEngine:
         self.monitors.remove(monitor)
 
     def give_back(self, message: list[bytes]) -> None:
-        if not self._forked:
+        if not self._abandoned:
             self.routing.give_back(message)
 
     def readable(self) -> bool:
@@ -186,11 +185,8 @@ class GeventEngine:
             raise self._dead_error()
 
     def _closed_error(self) -> SocketClosed:
-        if self._forked:
-            return SocketForked(
-                f"this {self.socket_type} socket was made in process {self._process}, and this is "
-                f"process {os.getpid()}; make a new socket after the fork"
-            )
+        if self._abandoned:
+            return self._abandoned_error()
         return SocketClosed(f"this {self.socket_type} socket is {self.lifecycle.state}")
 
     # -- endpoints -------------------------------------------------------------------------
@@ -413,12 +409,18 @@ class GeventEngine:
         self.monitors.stop()
 
     def abandon(self) -> None:
-        """This process is a fork: release the copies of descriptors, and end without a word."""
+        """Release what is there, without a word to anybody: this process is a fork and the socket
+        its parent's, or the thread of the socket has ended. Whoever calls is told which."""
         if self.lifecycle.state == "closed":
             return
+        if os.getpid() == self._process:
+            logger.warning("a thread has ended and left a %s socket open", self.socket_type)
+            if self.hub.loop is None:  # destroyed before, and nothing of it can be reached
+                self.is_here = nowhere  # type: ignore[method-assign]
+                return
         routing = self.routing
         is_here = self.is_here()  # else the thread of the greenlets is not, after the fork
-        self._forked = True
+        self._abandoned = True
         self.is_here = everywhere  # type: ignore[method-assign]
         self.emit = _tell_nobody  # type: ignore[method-assign]
         self.monitors.abandon()
@@ -438,14 +440,19 @@ class GeventEngine:
             mine.clear()
         self.routing = self.hub = None
 
-    def thread_ended(self) -> None:
-        """The thread that this belongs to is no more; nobody can use it."""
-        if not self._forked:
-            self.is_here = nowhere  # type: ignore[method-assign]
+    def _abandoned_error(self) -> SocketClosed:
+        if os.getpid() == self._process:
+            return SocketClosed(
+                f"the thread that this {self.socket_type} socket belonged to has ended"
+            )
+        return SocketForked(
+            f"this {self.socket_type} socket was made in process {self._process}, and this is "
+            f"process {os.getpid()}; make a new socket after the fork"
+        )
 
 
 def _tell_nobody(*_args: Any, **_facts: Any) -> None:
-    """What happens to a socket of the parent process is not told in the child."""
+    """The socket is abandoned, and what is left of it is nobody's business."""
 
 
 def _as_it_is(connection: Any) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any, Callable
 
 from gevent import get_hub
@@ -43,7 +41,7 @@ class SendPump:
         self._spawn = spawn
         self._on_error = on_error
         self._loop = get_hub().loop
-        self._pending: deque[Any] = deque()
+        self._pending: list[Any] = []  # few; an idle deque would take ten times the memory
         self._control: list[bytes] = []
         self._control_size = 0  # bytes of commands that go before the batch in flight
         self._written = 0  # bytes of commands and batch that the kernel has
@@ -112,15 +110,13 @@ class SendPump:
         """Offer the kernel what is pending; False when it would have to be waited for."""
         pending = self._pending
         while pending:
-            lone = len(pending) == 1
-            buffers = [pending[0]] if lone else list(islice(pending, _GATHER))
-            sent = self._stream.write_now(buffers)
+            sent = self._stream.write_now(pending[:_GATHER])
             if not sent:
                 return False
             self._written += sent
             self._outlet.progress += 1
             while pending and sent >= len(pending[0]):
-                sent -= len(pending.popleft())
+                sent -= len(pending.pop(0))
             if sent:
                 pending[0] = memoryview(pending[0])[sent:]
         if self._outlet.in_flight:

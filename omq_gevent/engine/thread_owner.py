@@ -7,9 +7,7 @@ nothing: a lock that its owner never releases answers it faster than anything el
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, Callable
-from weakref import WeakSet
+from typing import Callable
 
 from gevent import monkey
 
@@ -45,31 +43,3 @@ class ThreadOwner:
         """What tells whether the thread that calls it has claimed this."""
         answer: Callable[[], bool] = self._lock._is_owned
         return answer
-
-
-class _ThreadEnd:
-    """Lives in the variables of one thread, and so ends with it."""
-
-    def __init__(self) -> None:
-        self.concerned: WeakSet[Any] = WeakSet()
-
-    def __del__(self) -> None:
-        # Nothing may be left of the interpreter when the main thread ends.
-        with suppress(Exception):
-            for thing in list(self.concerned):
-                thing.thread_ended()
-
-
-_of_this_thread = monkey.get_original("_thread", "_local")()
-
-
-def tell_thread_end(thing: Any) -> None:
-    """Have ``thing.thread_ended()`` called when this thread ends, if *thing* still lives then.
-
-    The system soon gives the name of a thread that has ended to a new one, which must not be taken
-    for the owner.
-    """
-    end = getattr(_of_this_thread, "end", None)
-    if end is None:
-        end = _of_this_thread.end = _ThreadEnd()
-    end.concerned.add(thing)

@@ -118,7 +118,9 @@ class CrossThreadCall:
             return
         value, error = self._outcome
         if error is None and self._undo is not None:
-            self._post(Deputy(self._caller, self._undo, value).start)
+            undo = self._undo
+            # A greenlet belongs to the thread that makes it.
+            self._post(lambda: Deputy(self._caller, undo, value).start())
 
     # -- in the thread that carries out ------------------------------------------------------
 

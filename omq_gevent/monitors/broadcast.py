@@ -86,7 +86,7 @@ class Broadcast:
             self.remove(member.monitor)
 
     def abandon(self) -> None:
-        """This process is a fork, and what happens to its parent's socket is not told here."""
+        """What is left of the socket is nobody's business: tell nothing, not even the end."""
         self._stopped = True
         members, self.members = self.members, []
         for member in members:

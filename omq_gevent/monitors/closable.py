@@ -24,12 +24,14 @@ class ClosableMonitor:
             detach()
 
     def abandon(self) -> None:
-        """The child of a fork has its own copy of this monitor, which hears of nothing."""
-        self._detachers.clear()
-        self._sources = 0
+        """One of the sockets tells nothing any more, not even its end."""
+        self._one_source_less()
 
     def _count_stops(self, event: Any) -> None:
         if event.kind == "monitor_stopped":
-            self._sources -= 1
-            if not self._sources:
-                self._detachers.clear()  # they would keep closed sockets in memory
+            self._one_source_less()
+
+    def _one_source_less(self) -> None:
+        self._sources -= 1
+        if not self._sources:
+            self._detachers.clear()  # they would keep closed sockets in memory

@@ -13,7 +13,7 @@ from typing import Callable
 from gevent import get_hub
 from gevent.event import Event
 
-from omq_gevent.flow import fork
+from omq_gevent.flow import abandon
 from omq_gevent.transports.resolve import Address
 
 STAGGER = 0.25
@@ -107,7 +107,7 @@ class _Attempt:
             self._writable.start(self._on_writable)
         else:
             self._end()
-        fork.watch(self)
+        abandon.watch(self)
 
     def _on_writable(self) -> None:
         self._writable.stop()
@@ -143,8 +143,9 @@ class _Attempt:
             raise _failure(errno.ECONNREFUSED, reason, self.address, self._port)
 
     def abandon(self) -> None:
-        self._writable.stop()
-        self._writable.close()
+        if self.hub.loop is not None:  # else it was destroyed, and the watcher with it
+            self._writable.stop()
+            self._writable.close()
         self._socket.close()
 
 

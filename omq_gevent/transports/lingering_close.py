@@ -21,7 +21,7 @@ import termios
 import time
 from typing import Any
 
-from omq_gevent.flow import fork
+from omq_gevent.flow import abandon
 
 QUIET = 0.2
 LONGEST = 10.0
@@ -66,7 +66,7 @@ class _Lingering:
         self._readable = hub.loop.io(sock.fileno(), 1)
         self._timer = hub.loop.timer(QUIET, repeat=QUIET)
         _closing.add(self)
-        fork.watch(self)
+        abandon.watch(self)
         self._readable.start(self._on_input)
         self._timer.start(self._on_timer)
 
@@ -88,8 +88,12 @@ class _Lingering:
             self._close()
 
     def abandon(self) -> None:
-        """This process is a fork, and the parent sees to the end of the connection."""
-        self._close()
+        """End without waiting: the process is a fork and its parent waits, or the thread ends."""
+        if self.hub.loop is None:  # it was destroyed, and the watchers with it
+            self._socket.close()
+            _closing.discard(self)
+        else:
+            self._close()
 
     def _close(self) -> None:
         for watcher in (self._readable, self._timer):

@@ -41,6 +41,7 @@ class ListeningSocket:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._socket = sock
+        self._kind = (sock.family, sock.type, sock.proto)  # slow to ask for
         self._hub = get_hub()
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
         self._in_a_row = 0
@@ -67,8 +68,7 @@ class ListeningSocket:
                 self._in_a_row += 1
                 continue
             self._in_a_row += 1
-            sock = self._socket
-            return PlainSocket(sock.family, sock.type, sock.proto, fileno=descriptor), address
+            return PlainSocket(*self._kind, fileno=descriptor), address
 
     def name(self) -> Any:
         """The address it is bound to."""

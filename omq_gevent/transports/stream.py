@@ -27,9 +27,9 @@ class SocketStream:
     """Owns one descriptor and its two watchers; one greenlet reads, one writes."""
 
     def __init__(self, sock: Any, local: str = "", remote: str = "") -> None:
-        self._socket: socket.socket = PlainSocket(
-            sock.family, sock.type, sock.proto, fileno=sock.detach()
-        )
+        if type(sock) is not PlainSocket:
+            sock = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self._socket: socket.socket = sock
         self._socket.setblocking(False)
         self.local = local
         self.remote = remote

@@ -41,14 +41,16 @@ class TcpListener:
         if not resolve.names_a_host(host):
             host = sockets[0].getsockname()[0]
         self.endpoint = str(Endpoint.tcp(host, port))
-        self._options = {sock.family: SocketOptions(options, sock.family) for sock in sockets}
         self._listening = [ListeningSocket(sock) for sock in sockets]
-        self.acceptors = [partial(self._accept, listening) for listening in self._listening]
+        self.acceptors = [
+            partial(self._accept, listening, SocketOptions(options, sock.family))
+            for listening, sock in zip(self._listening, sockets)
+        ]
 
-    def _accept(self, listening: ListeningSocket) -> SocketStream:
+    def _accept(self, listening: ListeningSocket, options: SocketOptions) -> SocketStream:
         sock, address = listening.accept()
         try:
-            self._options[sock.family].apply_to_accepted(sock)
+            options.apply_to_accepted(sock)
         except BaseException:
             sock.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket as plain_socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -326,7 +327,8 @@ def _ticking(longest_pause: float) -> Iterator[None]:
         gevent.sleep(0.02)
     finally:
         ticker.kill()
-    assert max(pauses) < longest_pause
+    slowness = 1 if sys.gettrace() is None else 10  # of code whose coverage is measured
+    assert max(pauses) < longest_pause * slowness
 
 
 @pytest.fixture

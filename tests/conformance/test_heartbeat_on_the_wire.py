@@ -285,7 +285,9 @@ def test_libzmq_stays_connected_whoever_sends_the_heartbeats(libzmq, ours, their
 
 @pytest.mark.interop
 def test_a_long_ttl_does_not_wrap_in_libzmq(libzmq) -> None:
-    with omq.PUSH.bind(TCP, heartbeat_interval=0.02, heartbeat_ttl=70.0) as push:
+    with omq.PUSH.bind(
+        TCP, heartbeat_interval=0.02, heartbeat_ttl=70.0, heartbeat_timeout=5.0
+    ) as push:
         pull = libzmq("PULL", push.last_endpoint)
         push.wait_connected(timeout=2)
         link = link_of(push)
