@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+MINUTES ?= 1
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -18,7 +19,7 @@ PACKAGING := pyproject.toml setup.py omq_gevent/_version.py
 .DELETE_ON_ERROR:
 # All targets share one environment, and two pips at work in it would spoil it: `make -j` runs one by one.
 .NOTPARALLEL:
-.PHONY: help demo test test-interop test-all coverage lint format docs bench clean distclean
+.PHONY: help demo test test-interop test-all coverage lint format docs bench scale soak clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,12 @@ docs: $(VENV)/.installed ## write docs/options.md from the declarations of the o
 
 bench: $(VENV)/.installed-bench ## measure speed beside other implementations
 	$(PY) -m benchmarks.run $(ARGS)
+
+scale: $(VENV)/.installed-bench ## measure 10 000 connections beside zmq.green
+	$(PY) -m benchmarks.scale $(ARGS)
+
+soak: $(VENV)/.installed ## kill and cut talking processes for MINUTES=1, account for every message
+	$(PY) -m tools.soak --minutes $(MINUTES) $(ARGS)
 
 clean: ## remove what builds and tests left
 	rm -rf build dist ./*.egg-info .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

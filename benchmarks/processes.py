@@ -27,12 +27,12 @@ class Failed(Exception):
 
 
 class Child:
-    """One process, in a process group of its own."""
+    """One process that runs a Python *module*, in a process group of its own."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by kill)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.child", engine],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -40,6 +40,13 @@ class Child:
             start_new_session=True,
         )
         self._received = b""
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
     def version(self) -> str:
         """The engine's version; the first thing that the process says."""
@@ -63,7 +70,7 @@ class Child:
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
-            raise Failed(self._last_words()) from None
+            raise Failed(self.last_words()) from None
 
     def result(self, seconds: float) -> Any:
         answer = self._line(seconds)
@@ -93,11 +100,12 @@ class Child:
             return False
         data = os.read(descriptor, 65536)
         if not data:
-            raise Failed(self._last_words())
+            raise Failed(self.last_words())
         self._received += data
         return True
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last line that the process wrote to standard error."""
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip()
         return f"the process ended: {said.splitlines()[-1]}" if said else "the process ended"
@@ -119,8 +127,8 @@ class Pair:
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
-        self.server = Child(engine)
-        self.client = Child(engine)
+        self.server = Child("benchmarks.child", engine)
+        self.client = Child("benchmarks.child", engine)
         try:
             self.version = self.server.version()
             self.client.version()

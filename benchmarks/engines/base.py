@@ -9,11 +9,14 @@ from typing import Any, Callable
 
 class Socket:
     """One socket. ``send`` and ``receive`` are the engine's own methods, so that nothing of the
-    benchmark lies between the loop and the engine; a message is what ``receive`` returns."""
+    benchmark lies between the loop and the engine; a message is what ``receive`` returns. The
+    other two send and receive lists of frames; engines without a ROUTER need not have them."""
 
     endpoint: str
     send: Callable[[Any], Any]
     receive: Callable[[], Any]
+    send_frames: Callable[[Any], Any]
+    receive_frames: Callable[[], Any]
 
     def send_many(self, message: bytes, count: int) -> None:
         send = self.send

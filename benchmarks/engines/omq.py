@@ -13,8 +13,8 @@ class Socket(base.Socket):
     def __init__(self, socket: omq_gevent.Socket) -> None:
         self._socket = socket
         self.endpoint = socket.last_endpoint
-        self.send = socket.send
-        self.receive = socket.receive
+        self.send = self.send_frames = socket.send
+        self.receive = self.receive_frames = socket.receive
 
     def body(self, message: Any) -> bytes:
         [body] = message

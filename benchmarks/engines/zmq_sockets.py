@@ -13,6 +13,8 @@ class Socket(base.Socket):
         self.endpoint = endpoint
         self.send = socket.send
         self.receive = socket.recv
+        self.send_frames = socket.send_multipart
+        self.receive_frames = socket.recv_multipart
 
     def close(self) -> None:
         self.native.close(linger=0)
