@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -22,6 +23,7 @@ import omq_gevent as omq
 
 FOLDER = Path(__file__).parent
 MODULES = {"libzmq": "zmq", "pyomq": "pyomq"}
+OLDEST = {"pyomq": (0, 21)}
 DEADLINE = 10.0
 
 Message = list[bytes]
@@ -149,6 +151,10 @@ def _start(name: str) -> PeerProcess:
     module = MODULES[name]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{name}: the Python module {module} is not installed")
+    version = importlib.metadata.version("pyzmq" if module == "zmq" else module)
+    oldest = OLDEST.get(name, (0,))
+    if tuple(map(int, version.split(".")[: len(oldest)])) < oldest:
+        pytest.skip(f"{name}: {version} is too old, it does not speak with every peer")
     return PeerProcess(name, [sys.executable, FOLDER / "zmq_peer.py", module])
 
 
