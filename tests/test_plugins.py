@@ -12,24 +12,51 @@ import pytest
 SAMPLE = Path(__file__).parent / "plugin" / "omq_gevent_sample.py"
 
 
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "{name}"
+version = "1.0"
+
+[project.entry-points."omq_gevent.plugins"]
+{entry_point}
+
+[tool.setuptools]
+py-modules = ["{name}"]
+"""
+
+
 def install(folder: Path, name: str, source: str, entry_point: str) -> None:
-    """Put into *folder* what pip would put there for a distribution of one module."""
-    (folder / f"{name}.py").write_text(source, encoding="utf-8")
-    information = folder / f"{name}-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[omq_gevent.plugins]\n{entry_point}\n")
+    """Build a distribution of one module, as its author would, and install it into *folder*."""
+    project = folder.with_name(f"{name}-source")
+    project.mkdir()
+    (project / f"{name}.py").write_text(source, encoding="utf-8")
+    (project / "pyproject.toml").write_text(PROJECT.format(name=name, entry_point=entry_point))
+    command = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    command += ["--no-build-isolation", "--target"]
+    subprocess.run(
+        [sys.executable, *command, folder, project], check=True, capture_output=True, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Where the sample plug-in is installed."""
+    site = tmp_path_factory.mktemp("plugins") / "site"
+    install(site, "omq_gevent_sample", SAMPLE.read_text(), 'sample = "omq_gevent_sample:register"')
+    return site
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(site, tmp_path):
     """Run a program in a process of its own, with the sample plug-in installed."""
-    site = tmp_path / "site"
-    site.mkdir()
-    install(site, "omq_gevent_sample", SAMPLE.read_text(), "sample = omq_gevent_sample:register")
+    own = tmp_path / "site"
 
     def run(program: str) -> str:
-        path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(site), str(own), os.environ.get("PYTHONPATH"))))
         finished = subprocess.run(
             [sys.executable, "-X", "dev", "-c", program],
             env={**os.environ, "PYTHONPATH": path},
@@ -41,7 +68,7 @@ def run(tmp_path):
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
 
-    run.site = site
+    run.site = own
     return run
 
 
@@ -124,7 +151,7 @@ print("checked")
 
 
 def test_a_plug_in_that_fails_is_named_and_stops_no_other(run):
-    install(run.site, "broken", "def register():\n    1 / 0\n", "broken = broken:register")
+    install(run.site, "broken", "def register():\n    1 / 0\n", 'broken = "broken:register"')
     program = """
 import omq_gevent as omq
 
