@@ -74,6 +74,7 @@ class Distributor:
         :raises SendTimeout: when there was no room within *timeout* seconds.
         """
         if len(self.backlog) >= self._mark or not self.outlets or self._failure:
+            self._pace()
             if self._on_mute() in (None, "block"):
                 self._wait_room(timeout)
             elif not self._make_room():
@@ -87,12 +88,14 @@ class Distributor:
             self._schedule_turn()
             self._deal()
 
-    def _wait_room(self, timeout: Timeout) -> None:
+    def _pace(self) -> None:
         if len(self.backlog) >= self._mark and self.writable():
             self._unyielded += 1
             if self._unyielded >= YIELD_EVERY:
                 self._unyielded = 0
                 gevent.sleep(0)
+
+    def _wait_room(self, timeout: Timeout) -> None:
         if not self.writable():
             deadline = Deadline(timeout, self._default_timeout())
             while not self.writable():

@@ -278,7 +278,8 @@ def test_killed_receivers_take_no_message_with_them(endpoint: str) -> None:
         assert sorted(got, key=int) == [b"%d" % number for number in range(50)]
 
 
-def test_a_loop_of_conflated_sends_lets_other_greenlets_live() -> None:
+@pytest.mark.parametrize("on_mute", [None, "drop_newest", "drop_oldest"])
+def test_a_loop_of_conflated_sends_lets_other_greenlets_live(on_mute: str | None) -> None:
     ticks = []
 
     def tick() -> None:
@@ -286,7 +287,7 @@ def test_a_loop_of_conflated_sends_lets_other_greenlets_live() -> None:
             ticks.append(1)
             gevent.sleep(0)
 
-    with omq.PUSH.bind("tcp://127.0.0.1:0", conflate=True, linger=0) as push:
+    with omq.PUSH.bind("tcp://127.0.0.1:0", conflate=True, on_mute=on_mute, linger=0) as push:
         ticker = gevent.spawn(tick)
         for _ in range(2000):
             push.send(b"x")
